@@ -1,0 +1,59 @@
+// Way 8: what happens in a chat becomes rows with a place, and then frames on the bus. In this order, always (promise 1).
+import type { Bus } from "../bus/bus.ts"
+import type { Clock } from "../clock.ts"
+import { timestamp } from "../clock.ts"
+import type { ServerFrame } from "../protocol/server-frame.ts"
+import type { Session } from "../protocol/session.ts"
+import type { Append } from "../store/append.ts"
+import type { Checkpoint } from "../store/turns.ts"
+import type { Appended, Writer } from "../store/writer.ts"
+import { frameOf } from "./frames.ts"
+
+/** What happens; the rest of the append is filled in here. */
+export type Happening = Omit<Append, "session_id" | "create_time" | "messages" | "guard"> &
+  Partial<Pick<Append, "messages" | "guard" | "create_time">>
+
+export class Emitter {
+  readonly #writer: Writer
+  readonly #bus: Bus
+  readonly #clock: Clock
+
+  constructor(writer: Writer, bus: Bus, clock: Clock) {
+    this.#writer = writer
+    this.#bus = bus
+    this.#clock = clock
+  }
+
+  /** Stores, then publishes. No `seqs` in the answer: a guard did not hold, and nothing happened. */
+  async append(session: Pick<Session, "id" | "chat_id">, happening: Happening): Promise<Appended> {
+    const append: Append = {
+      messages: [],
+      guard: {},
+      create_time: timestamp(this.#clock.now()),
+      ...happening,
+      session_id: session.id,
+    }
+    const appended = await this.#writer.append(append)
+    appended.seqs.forEach((seq, place) => {
+      const event = append.events[place]
+      if (!event) return
+      const { trace_id, create_time, session_id } = append
+      const body = append.messages.find((message) => message.id === event.ref)
+      const logged = {
+        event: { ...event, seq, session_id, trace_id, create_time },
+        message: body ? { ...body, seq } : null,
+      }
+      this.#bus.publish(session.id, frameOf(session.chat_id, logged))
+    })
+    return appended
+  }
+
+  /** Publishes what is of the moment (P4.2). */
+  publish(session_id: string, frame: ServerFrame): void {
+    this.#bus.publish(session_id, frame)
+  }
+
+  checkpoint(checkpoint: Checkpoint): Promise<boolean> {
+    return this.#writer.checkpoint(checkpoint)
+  }
+}

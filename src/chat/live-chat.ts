@@ -1,0 +1,194 @@
+// Way 10: one chat that somebody here looks at or works on. Takes what the bus delivers, in `seq` order, keeps the state
+// that the events add up to, and hands each frame on, encoded once.
+import type { Clock } from "../clock.ts"
+import type { Log } from "../log.ts"
+import { encode } from "../protocol/codec.ts"
+import type { ServerFrame } from "../protocol/server-frame.ts"
+import type { Session } from "../protocol/session.ts"
+import type { OpenTurn, Question } from "../protocol/turn.ts"
+import type { Database } from "../store/database.ts"
+import { type ChatState, eventsSince } from "../store/events.ts"
+import type { Follower } from "./follower.ts"
+import { type DurableFrame, frameOf, isDurable, openTurnOf, questionOf } from "./frames.ts"
+import { Ring } from "./ring.ts"
+import { afterTurn } from "./state.ts"
+import { Streams } from "./streams.ts"
+
+/**
+ * Sends to all who follow. `events` must arrive; `deltas` may be left out for a slow client, since `result` repeats them
+ * (P4.2). False: somebody may not be keeping up.
+ */
+export type FanOut = (session_id: string, channel: "events" | "deltas", text: string) => boolean
+
+export interface LiveChatDeps {
+  readonly db: Database
+  readonly clock: Clock
+  readonly log: Log
+  readonly fanOut: FanOut
+}
+
+/** The turn that runs on this instance. */
+export interface Running {
+  readonly turn_id: string
+  stop(reason: "stopped" | "drained" | "deposed"): void
+}
+
+/** How long an event that is ahead of its turn is held before the store is asked for what is missing. */
+const gapPatience = 50
+
+export class LiveChat {
+  readonly followers = new Map<string, Follower>()
+  readonly ring = new Ring()
+  readonly streams = new Streams()
+  running: Running | null = null
+  readonly #deps: LiveChatDeps
+  #session: Session
+  #turns: OpenTurn[]
+  #question: Question | null
+  /** Events that came before their turn. */
+  readonly #ahead = new Map<number, DurableFrame>()
+  #filling = false
+  readonly #ends = new Map<string, (() => void)[]>()
+
+  constructor(state: ChatState, deps: LiveChatDeps) {
+    this.#deps = deps
+    this.#session = state.session
+    this.#turns = state.turns.map(openTurnOf)
+    this.#question = state.question && questionOf(state.question)
+    for (const { id: turn_id, answer_id: message_id, trace_id, partial_text, partial_reasoning } of state.turns) {
+      if (partial_reasoning)
+        this.streams.add({ kind: "reasoning", turn_id, message_id, offset: 0, text: partial_reasoning }, trace_id)
+      if (partial_text) this.streams.add({ kind: "text", turn_id, message_id, offset: 0, text: partial_text }, trace_id)
+    }
+  }
+
+  get session(): Session {
+    return this.#session
+  }
+
+  /** Open turns, first in line first. */
+  get turns(): readonly OpenTurn[] {
+    return this.#turns
+  }
+
+  get question(): Question | null {
+    return this.#question
+  }
+
+  /** The `seq` up to which everything was taken. */
+  get top(): number {
+    return this.#session.last_seq
+  }
+
+  /** Resolves when the turn has ended, at once if it is not open. */
+  turnEnded(turn_id: string): Promise<void> {
+    if (!this.#turns.some((turn) => turn.turn_id === turn_id)) return Promise.resolve()
+    return new Promise((resolve) => this.#ends.set(turn_id, [...(this.#ends.get(turn_id) ?? []), resolve]))
+  }
+
+  /** A delivery of the bus. */
+  accept(frame: ServerFrame): void {
+    if (isDurable(frame)) {
+      this.#acceptDurable(frame)
+      return
+    }
+    if (frame.type === "progress") this.streams.add(frame.data, frame.trace_id)
+    if (frame.type === "status") this.#session = { ...this.#session, lifecycle: frame.data.lifecycle }
+    this.#fanOut(frame.type === "progress" ? "deltas" : "events", encode(frame))
+  }
+
+  #acceptDurable(frame: DurableFrame): void {
+    if (frame.seq <= this.top) return
+    if (frame.seq > this.top + 1) {
+      this.#ahead.set(frame.seq, frame)
+      this.#awaitGap()
+      return
+    }
+    this.#apply(frame)
+    for (let next = this.#ahead.get(this.top + 1); next; next = this.#ahead.get(this.top + 1)) {
+      this.#apply(next)
+    }
+  }
+
+  #apply(frame: DurableFrame): void {
+    const text = encode(frame)
+    this.#ahead.delete(frame.seq)
+    this.#fold(frame)
+    this.#session = { ...this.#session, last_seq: frame.seq }
+    this.ring.push(frame.seq, text)
+    this.#fanOut("events", text)
+  }
+
+  #fanOut(channel: "events" | "deltas", text: string): void {
+    if (this.followers.size === 0 || this.#deps.fanOut(this.#session.id, channel, text)) return
+    for (const follower of this.followers.values()) follower.checkBacklog()
+  }
+
+  /** What an event means for the state; the store's statements say the same in SQL. */
+  #fold(frame: DurableFrame): void {
+    switch (frame.type) {
+      case "message": {
+        const { turn_id, id, create_time, parts } = frame.data
+        if (parts.some((part) => part.type === "input" && part.input_id === this.#question?.input_id))
+          this.#question = null
+        if (!turn_id) return
+        const state = this.#turns.length === 0 ? "running" : "queued"
+        this.#turns = [...this.#turns, { turn_id, message_id: id, state, create_time }]
+        this.#session = { ...this.#session, state: "running", lifecycle: "active" }
+        return
+      }
+      case "result":
+        this.streams.end(frame.data.id)
+        return
+      case "interrupt":
+        if (this.running && frame.data.turn_id === this.running.turn_id) this.running.stop("stopped")
+        return
+      case "end": {
+        this.streams.endTurn(frame.data.turn_id)
+        for (const resolve of this.#ends.get(frame.data.turn_id) ?? []) resolve()
+        this.#ends.delete(frame.data.turn_id)
+        this.#turns = this.#turns
+          .filter(({ turn_id }) => turn_id !== frame.data.turn_id)
+          .map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn))
+        this.#question = frame.data.question ?? this.#question
+        if (this.#session.state === "ended") return
+        this.#session = { ...this.#session, state: this.#turns.length > 0 ? "running" : afterTurn(frame.data.state) }
+        return
+      }
+      case "status": {
+        const { state, lifecycle, topic, logo, turns, changed } = frame.data
+        if (changed.includes("state")) this.#session = { ...this.#session, state }
+        if (changed.includes("lifecycle")) this.#session = { ...this.#session, lifecycle }
+        if (changed.includes("topic")) this.#session = { ...this.#session, topic }
+        if (changed.includes("logo")) this.#session = { ...this.#session, logo }
+        if (changed.includes("turns")) this.#turns = turns
+        if (changed.includes("deleted"))
+          this.#session = { ...this.#session, deleted_at: new Date(this.#deps.clock.now()).toISOString() }
+        return
+      }
+    }
+  }
+
+  #awaitGap(): void {
+    if (this.#filling) return
+    this.#filling = true
+    this.#deps.clock.after(gapPatience, () => {
+      this.#filling = false
+      if (this.#ahead.size > 0) void this.fill()
+    })
+  }
+
+  /** Reads from the store what the bus did not bring. */
+  async fill(): Promise<void> {
+    try {
+      for (;;) {
+        const page = await eventsSince(this.#deps.db, this.#session.id, this.top, 200)
+        for (const logged of page) this.#acceptDurable(frameOf(this.#session.chat_id, logged))
+        if (page.length < 200) return
+      }
+    } catch (error) {
+      this.#deps.log.warn({ err: error, chat_id: this.#session.chat_id }, "a gap could not be filled yet")
+      if (this.#ahead.size > 0) this.#awaitGap()
+    }
+  }
+}

@@ -1,0 +1,106 @@
+// The chats that are in memory here: brought in when somebody needs one, let go when nobody has for a while.
+import type { Bus } from "../bus/bus.ts"
+import type { Cancel } from "../clock.ts"
+import { ChatError } from "../errors.ts"
+import type { ServerFrame } from "../protocol/server-frame.ts"
+import { loadChat } from "../store/events.ts"
+import { LiveChat, type LiveChatDeps } from "./live-chat.ts"
+
+export interface LiveChatsDeps extends LiveChatDeps {
+  readonly bus: Bus
+  /** How long a chat that nobody needs is kept, in milliseconds. */
+  readonly keep_ms: number
+  /** A chat is about to leave memory. */
+  onIdle(chat: LiveChat): Promise<void>
+}
+
+export class LiveChats implements Iterable<LiveChat> {
+  readonly #deps: LiveChatsDeps
+  readonly #chats = new Map<string, LiveChat>()
+  /** Chats on their way in, with what the bus delivered meanwhile. */
+  readonly #loading = new Map<string, { chat: Promise<LiveChat>; early: ServerFrame[] }>()
+  readonly #leaving = new Map<string, Cancel>()
+
+  constructor(deps: LiveChatsDeps) {
+    this.#deps = deps
+    deps.bus.onDelivery((session_id, frame) => this.#deliver(session_id, frame))
+  }
+
+  [Symbol.iterator](): Iterator<LiveChat> {
+    return this.#chats.values()
+  }
+
+  get size(): number {
+    return this.#chats.size
+  }
+
+  peek(session_id: string): LiveChat | undefined {
+    return this.#chats.get(session_id)
+  }
+
+  /** The chat, from memory or from the store. It stays for at least `keep_ms` from now. */
+  async open(session_id: string): Promise<LiveChat> {
+    const chat = this.#chats.get(session_id) ?? (await (this.#loading.get(session_id)?.chat ?? this.#load(session_id)))
+    this.touch(chat)
+    return chat
+  }
+
+  /** Somebody came, left, or did something: the time until the chat may go starts anew. */
+  touch(chat: LiveChat): void {
+    const { id } = chat.session
+    this.#leaving.get(id)?.()
+    this.#leaving.delete(id)
+    if (chat.followers.size > 0 || chat.running) return
+    this.#leaving.set(
+      id,
+      this.#deps.clock.after(this.#deps.keep_ms, () => void this.#release(chat)),
+    )
+  }
+
+  close(): void {
+    for (const cancel of this.#leaving.values()) cancel()
+    this.#leaving.clear()
+  }
+
+  #load(session_id: string): Promise<LiveChat> {
+    const early: ServerFrame[] = []
+    // Before the read, so that nothing falls between what was read and what is delivered.
+    this.#deps.bus.subscribe(session_id)
+    const chat = this.#read(session_id, early)
+    this.#loading.set(session_id, { chat, early })
+    return chat
+  }
+
+  async #read(session_id: string, early: ServerFrame[]): Promise<LiveChat> {
+    try {
+      const state = await loadChat(this.#deps.db, session_id)
+      if (!state) throw new ChatError("not_found", { params: { what: "chat" } })
+      const chat = new LiveChat(state, this.#deps)
+      this.#chats.set(session_id, chat)
+      for (const frame of early) chat.accept(frame)
+      return chat
+    } catch (error) {
+      this.#deps.bus.unsubscribe(session_id)
+      throw error
+    } finally {
+      this.#loading.delete(session_id)
+    }
+  }
+
+  #deliver(session_id: string, frame: ServerFrame): void {
+    const chat = this.#chats.get(session_id)
+    if (chat) chat.accept(frame)
+    else this.#loading.get(session_id)?.early.push(frame)
+  }
+
+  async #release(chat: LiveChat): Promise<void> {
+    const { id, chat_id } = chat.session
+    this.#leaving.delete(id)
+    if (chat.followers.size > 0 || chat.running) return
+    this.#chats.delete(id)
+    this.#deps.bus.unsubscribe(id)
+    await this.#deps
+      .onIdle(chat)
+      .catch((error: unknown) => this.#deps.log.warn({ err: error, chat_id }, "the chat could not be paused"))
+  }
+}

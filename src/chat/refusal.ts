@@ -1,0 +1,40 @@
+// Why an append did not happen. Read afterwards, so that the usual case pays nothing for it.
+import { ChatError } from "../errors.ts"
+import type { Message } from "../protocol/message.ts"
+import type { Guard, NewMessage } from "../store/append.ts"
+import type { Database } from "../store/database.ts"
+import { messageByClientId, sessionByKey } from "../store/events.ts"
+
+/** The earlier message with the same id and content, or a thrown ChatError that says what stood in the way. */
+export async function refusalOf(
+  db: Database,
+  session_id: string,
+  guard: Guard,
+  message: NewMessage,
+  policy: "enqueue" | "reject",
+): Promise<Message> {
+  const earlier = guard.once && (await messageByClientId(db, { session_id, ...guard.once }))
+  if (earlier) {
+    if (sameContent(earlier, message)) return earlier
+    throw new ChatError("id_conflict")
+  }
+  const session = await sessionByKey(db, session_id)
+  if (!session || session.deleted_at) throw new ChatError("chat_deleted")
+  if (session.state === "ended") throw new ChatError("session_ended")
+  if (guard.question) throw new ChatError("no_question")
+  if (policy === "reject") throw new ChatError("busy")
+  throw new ChatError("queue_full", { params: { limit: guard.max_open_turns ?? 0 } })
+}
+
+function sameContent(a: NewMessage, b: NewMessage): boolean {
+  return contentOf(a) === contentOf(b)
+}
+
+/** What the sender chose. Which question an answer met is the server's finding, so it does not count. */
+function contentOf({ kind, message, parts, extra }: NewMessage): string {
+  const chosen = parts.map((part) => {
+    if (part.type === "input") return kind === "input" ? part.answer : null
+    return Object.entries(part).sort(([x], [y]) => (x < y ? -1 : 1))
+  })
+  return JSON.stringify([kind, message, extra, chosen.filter((part) => part !== null)])
+}

@@ -1,0 +1,82 @@
+// Joining a chat and coming back to it: what was missed, then what is being said, then live; without a seam (section 5).
+import { encode } from "../protocol/codec.ts"
+import type { Joined } from "../protocol/server-frame.ts"
+import type { Database } from "../store/database.ts"
+import { eventsSince, snapshotOf } from "../store/events.ts"
+import type { Follower } from "./follower.ts"
+import { frameOf } from "./frames.ts"
+import type { LiveChat } from "./live-chat.ts"
+import type { Sent } from "./ring.ts"
+
+export interface ResumeRequest {
+  readonly cursor?: number | undefined
+  readonly epoch?: string | undefined
+  readonly offsets?: Readonly<Record<string, number>> | undefined
+  readonly trace_id: string
+}
+
+export interface ResumeDeps {
+  readonly db: Database
+  readonly instance: string
+  readonly max_replay_events: number
+  readonly max_history_messages: number
+}
+
+/** Events that are sent before looking whether the client keeps up. */
+const pageSize = 50
+
+/** Brings a follower to the present and leaves it live. */
+export async function resume(
+  deps: ResumeDeps,
+  chat: LiveChat,
+  follower: Follower,
+  request: ResumeRequest,
+): Promise<void> {
+  const { session_id, chat_id } = { session_id: chat.session.id, chat_id: chat.session.chat_id }
+  const envelope = { trace_id: request.trace_id, chat_id }
+  // Nothing live may come between the replayed events of a client that joined before (P5.7).
+  follower.unfollow(session_id)
+
+  const recovered = isUsable(chat, request, deps.max_replay_events)
+  const snapshot = recovered ? undefined : await snapshotOf(deps.db, session_id, deps.max_history_messages)
+  let cursor = snapshot ? snapshot.last_seq : (request.cursor ?? 0)
+  const joined: Joined = {
+    session: chat.session,
+    recovered,
+    from: cursor,
+    top: Math.max(cursor, chat.top),
+    epoch: chat.session.epoch,
+    instance: deps.instance,
+    ...(snapshot ? { snapshot: snapshot.messages } : {}),
+    turns: [...chat.turns],
+    question: chat.question,
+  }
+  follower.send(encode({ type: "start", data: joined, ...envelope }))
+
+  while (follower.open) {
+    if (cursor >= chat.top) break
+    const page = chat.ring.since(cursor, pageSize) ?? (await stored(deps.db, chat, cursor))
+    for (const { seq, text } of page) {
+      follower.send(text)
+      cursor = seq
+    }
+    await follower.writable()
+  }
+  // From here to `follow` nothing waits, so nothing can come in between.
+  for (const frame of chat.streams.catchUp(chat_id, request.offsets)) follower.send(encode(frame))
+  follower.send(encode({ type: "start", data: { replayed: cursor }, ...envelope }))
+  follower.follow(session_id)
+}
+
+function isUsable(chat: LiveChat, { cursor, epoch }: ResumeRequest, limit: number): boolean {
+  if (cursor === undefined || cursor > chat.top) return false
+  if (epoch !== undefined && epoch !== chat.session.epoch) return false
+  return chat.top - cursor <= limit
+}
+
+async function stored(db: Database, chat: LiveChat, cursor: number): Promise<Sent[]> {
+  const page = await eventsSince(db, chat.session.id, cursor, pageSize)
+  const first = page[0]
+  if (first?.event.seq !== cursor + 1) throw new Error(`the log of ${chat.session.id} has a hole after ${cursor}`)
+  return page.map((logged) => ({ seq: logged.event.seq, text: encode(frameOf(chat.session.chat_id, logged)) }))
+}

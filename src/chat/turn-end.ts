@@ -1,0 +1,128 @@
+// The end of a turn: the bot's message and the word that it is over, in one commit under the turn's fence (promise 5).
+import { delay, timestamp } from "../clock.ts"
+import { ChatError } from "../errors.ts"
+import { newId } from "../ids.ts"
+import { describe } from "../language/language.ts"
+import type { Log } from "../log.ts"
+import type { Question, TurnEnd, TurnOver } from "../protocol/turn.ts"
+import type { NewMessage } from "../store/append.ts"
+import { turnById } from "../store/turns.ts"
+import type { Appended } from "../store/writer.ts"
+import type { Answer } from "./answer.ts"
+import type { LiveChat } from "./live-chat.ts"
+import { afterTurn } from "./state.ts"
+import type { HeldTurn, TurnDeps } from "./turn.ts"
+
+/** How the work went. */
+export interface Outcome {
+  readonly state: TurnEnd
+  /** As `end.reason` (P4.4). */
+  readonly reason: string
+  readonly error?: ChatError
+  readonly question?: Pick<Question, "prompt" | "schema">
+}
+
+/** What was said in a turn, whoever collected it: this attempt, or the checkpoint of one that died. */
+export type Said = Pick<Answer, "text" | "parts" | "usage" | "checkpoint">
+
+/** Stores how the turn ended, with what was said, in one commit; takes the next in line. Returns its id, if any. */
+export async function endTurn(
+  deps: TurnDeps,
+  chat: LiveChat,
+  turn: HeldTurn,
+  answer: Said,
+  outcome: Outcome,
+  log: Log,
+): Promise<string | undefined> {
+  const question = outcome.question && { ...outcome.question, input_id: newId("input"), turn_id: turn.id }
+  const message = messageOf(deps, chat, turn, answer, outcome, question?.input_id)
+  const claim = deps.claim()
+  const create_time = timestamp(deps.clock.now())
+  const over: TurnOver = {
+    turn_id: turn.id,
+    state: outcome.state,
+    reason: outcome.reason,
+    message_id: message?.id ?? null,
+    error: outcome.error ? describe(outcome.error, turn.language) : null,
+    question: question ? { ...question, create_time } : null,
+  }
+  const appended = await untilStored(deps, log, () =>
+    deps.emitter.append(chat.session, {
+      trace_id: turn.trace_id,
+      create_time,
+      guard: { fence: { turn_id: turn.id, generation: turn.generation } },
+      messages: message ? [message] : [],
+      events: [
+        ...(message ? [{ kind: "result" as const, ref: message.id, data: null }] : []),
+        { kind: "end", ref: turn.id, data: over },
+      ],
+      end_turn: {
+        id: turn.id,
+        state: outcome.state,
+        error: outcome.error ? { code: outcome.error.code, params: { ...outcome.error.params } } : null,
+        checkpoint: answer.checkpoint ?? null,
+      },
+      ...(claim ? { claim } : {}),
+      ...(question
+        ? { new_input: { id: question.input_id, turn_id: turn.id, prompt: question.prompt, schema: question.schema } }
+        : {}),
+      session: { state: afterTurn(outcome.state) },
+    }),
+  )
+  if (appended.seqs.length > 0) return appended.claimed
+  // The fence refused: either somebody else holds the turn, or our own commit got through although its answer was lost.
+  const row = await turnById(deps.db, turn.id)
+  if (row?.generation === turn.generation) await chat.fill()
+  else log.warn({}, "the turn was taken over by another instance")
+  return undefined
+}
+
+function messageOf(
+  deps: TurnDeps,
+  chat: LiveChat,
+  turn: HeldTurn,
+  answer: Said,
+  outcome: Outcome,
+  input_id: string | undefined,
+): NewMessage | undefined {
+  const asks =
+    outcome.question && input_id ? [{ type: "question" as const, input_id, prompt: outcome.question.prompt }] : []
+  const parts = [...answer.parts, ...asks]
+  if (answer.text === "" && parts.length === 0) return undefined
+  const { id: session_id, chat_id, flow_id, chat_type, user_id } = chat.session
+  return {
+    id: turn.answer_id,
+    session_id,
+    chat_id,
+    flow_id,
+    chat_type,
+    user_id,
+    is_bot: true,
+    kind: "text",
+    state: outcome.state === "interrupted" || outcome.state === "failed" ? outcome.state : "completed",
+    message: answer.text,
+    parts,
+    extra: null,
+    source: 0,
+    turn_id: turn.id,
+    client_id: null,
+    reply_to: turn.question.id,
+    liked: 0,
+    usage: answer.usage,
+    create_time: timestamp(deps.clock.now()),
+    deleted_at: null,
+  }
+}
+
+/** The end of a turn may not be lost because the store is away for a while: it waits for it. */
+async function untilStored(deps: TurnDeps, log: Log, append: () => Promise<Appended>): Promise<Appended> {
+  for (let wait = 250; ; wait = Math.min(wait * 2, 5000)) {
+    try {
+      return await append()
+    } catch (error) {
+      if (!(error instanceof ChatError) || error.code !== "store_unavailable") throw error
+      log.warn({ err: error.cause }, "the end of the turn could not be stored yet")
+      await delay(deps.clock, wait)
+    }
+  }
+}

@@ -1,0 +1,165 @@
+// Way 5 and 7: one turn, from its question to its one end (promise 5). Read it top to bottom.
+import type { Clock } from "../clock.ts"
+import { ChatError } from "../errors.ts"
+import { HandlerEvent } from "../handlers/handler.ts"
+import type { Registry } from "../handlers/registry.ts"
+import type { Language } from "../language/language.ts"
+import type { Log } from "../log.ts"
+import { problemOf } from "../protocol/codec.ts"
+import type { Message } from "../protocol/message.ts"
+import type { Question } from "../protocol/turn.ts"
+import type { Database } from "../store/database.ts"
+import { checkpointBefore, exchangesBefore } from "../store/turns.ts"
+import { Answer } from "./answer.ts"
+import type { Emitter } from "./emit.ts"
+import { statusOf } from "./frames.ts"
+import type { LiveChat } from "./live-chat.ts"
+import { endTurn, type Outcome } from "./turn-end.ts"
+import { untilAborted } from "./until-aborted.ts"
+
+export interface Lease {
+  readonly instance: string
+  /** Milliseconds since the epoch. */
+  readonly lease_expires_at: number
+}
+
+export interface TurnDeps {
+  readonly db: Database
+  readonly emitter: Emitter
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly log: Log
+  readonly max_history_messages: number
+  /** The next in line is taken in the commit that ends this turn, so that no crash in between can strand it. */
+  /** Undefined while draining: what is in line is left for an instance that stays. */
+  claim(): Lease | undefined
+}
+
+/** A turn that this instance holds. */
+export interface HeldTurn {
+  readonly id: string
+  readonly answer_id: string
+  readonly seq: number
+  readonly generation: number
+  readonly trace_id: string
+  readonly language: Language
+  readonly question: Message
+  /** Of an attempt before this one, else null. */
+  readonly checkpoint: unknown
+}
+
+type StopReason = Parameters<NonNullable<LiveChat["running"]>["stop"]>[0]
+
+/** Runs a turn to its end. Returns the id of the turn that was taken next, if any. Rejects never. */
+export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): Promise<string | undefined> {
+  const stopping = new AbortController()
+  chat.running = { turn_id: turn.id, stop: (reason) => stopping.abort(reason) }
+  const log = deps.log.child({ trace_id: turn.trace_id, chat_id: chat.session.chat_id, turn_id: turn.id })
+  const answer = answerOf(deps, chat, turn, stopping, log)
+  deps.emitter.publish(chat.session.id, {
+    type: "status",
+    data: statusOf(chat),
+    trace_id: turn.trace_id,
+    chat_id: chat.session.chat_id,
+  })
+  try {
+    const outcome = await work(deps, chat, turn, answer, stopping.signal)
+    answer.finish()
+    if (stopping.signal.reason === "deposed") return undefined
+    if (outcome.error)
+      log.warn({ err: outcome.error.cause ?? outcome.error, code: outcome.error.code }, "the turn failed")
+    return await endTurn(deps, chat, turn, answer, outcome, log)
+  } finally {
+    chat.running = null
+  }
+}
+
+function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: AbortController, log: Log): Answer {
+  const { emitter, clock } = deps
+  const { id: session_id, chat_id } = chat.session
+  return new Answer(
+    {
+      turn_id: turn.id,
+      message_id: turn.answer_id,
+      clock,
+      publish: (data) => emitter.publish(session_id, { type: "progress", data, trace_id: turn.trace_id, chat_id }),
+      keep: (text, reasoning, checkpoint) => {
+        emitter
+          .checkpoint({ turn_id: turn.id, generation: turn.generation, text, reasoning, checkpoint })
+          .then((ours) => ours || stopping.abort("deposed" satisfies StopReason))
+          .catch((error: unknown) => log.warn({ err: error }, "what was streamed so far could not be kept yet"))
+      },
+    },
+    turn.checkpoint,
+  )
+}
+
+async function work(
+  deps: TurnDeps,
+  chat: LiveChat,
+  turn: HeldTurn,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { flow_id, chat_type, id: session_id } = chat.session
+  // Those that were in line when the session ended are called up one by one, only to end (P6.6).
+  if (chat.session.state === "ended") return { state: "interrupted", reason: "stopped" }
+  try {
+    const route = deps.registry.pick(flow_id, chat_type)
+    if (!route) throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })
+    const exchanges = Math.floor(deps.max_history_messages / 2)
+    const history = exchanges > 0 ? await exchangesBefore(deps.db, session_id, turn.seq, exchanges) : []
+    answer.checkpoint ??= await checkpointBefore(deps.db, session_id, turn.seq)
+    const events = route.handler.run({
+      session: chat.session,
+      message: turn.question,
+      history,
+      options: route.options,
+      checkpoint: answer.checkpoint,
+      signal,
+      clock: deps.clock,
+      language: turn.language,
+    })
+    for await (const yielded of untilAborted(events, signal)) {
+      const event = checked(yielded)
+      if (event.type === "question") return { state: "waiting_input", reason: "question", question: asked(event) }
+      if (event.type === "title") await setTopic(deps, chat, turn, event.title)
+      else answer.add(event)
+    }
+    return signal.aborted ? stopped(signal) : { state: "completed", reason: "done" }
+  } catch (cause) {
+    if (signal.aborted) return stopped(signal)
+    const error = cause instanceof ChatError ? cause : new ChatError("handler_failed", { cause })
+    return { state: "failed", reason: error.code, error }
+  }
+}
+
+function stopped(signal: AbortSignal): Outcome {
+  return { state: "interrupted", reason: String(signal.reason) }
+}
+
+function asked({ prompt, schema }: Extract<HandlerEvent, { type: "question" }>): Pick<Question, "prompt" | "schema"> {
+  return { prompt, schema: schema ?? null }
+}
+
+/** What a plug-in yields is checked like any input; text, the hot path, without the schema. */
+function checked(event: HandlerEvent): HandlerEvent {
+  if ((event?.type === "text" || event?.type === "reasoning") && typeof event.text === "string") return event
+  const result = HandlerEvent.safeParse(event)
+  if (result.success) return result.data
+  throw new ChatError("handler_failed", {
+    cause: new Error(`the handler yielded something else: ${problemOf(result.error)}`),
+  })
+}
+
+async function setTopic({ emitter }: TurnDeps, chat: LiveChat, turn: HeldTurn, topic: string): Promise<void> {
+  const status = statusOf({ session: { ...chat.session, topic }, turns: chat.turns, question: chat.question }, [
+    "topic",
+  ])
+  await emitter.append(chat.session, {
+    trace_id: turn.trace_id,
+    guard: { fence: { turn_id: turn.id, generation: turn.generation } },
+    events: [{ kind: "status", ref: null, data: status }],
+    session: { topic },
+  })
+}

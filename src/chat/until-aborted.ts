@@ -1,0 +1,20 @@
+// Reads a plug-in's events for as long as they are wanted.
+
+/** Ends when the signal aborts, even if the handler does not look at it. */
+export async function* untilAborted<T>(events: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = events[Symbol.asyncIterator]()
+  const { promise: aborted, resolve } = Promise.withResolvers<{ done: true }>()
+  const onAbort = () => resolve({ done: true })
+  signal.addEventListener("abort", onAbort, { once: true })
+  try {
+    while (!signal.aborted) {
+      const next = await Promise.race([iterator.next(), aborted])
+      if (next.done || signal.aborted) return
+      yield next.value
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort)
+    // Not waited for: a handler that hangs in its last await must not keep the turn from ending.
+    iterator.return?.().catch(() => undefined)
+  }
+}

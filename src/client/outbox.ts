@@ -1,0 +1,209 @@
+// What was said and is not answered yet. It is sent again, with the same id, until it is (P3.2, P3.3).
+import type { ErrorBody } from "../protocol/error.ts"
+import type { Status } from "../protocol/server-frame.ts"
+import type { Cancel, ClientClock } from "./clock.ts"
+import { ClientError } from "./error.ts"
+
+/** The answer to a frame: its place in the log, null when it left nothing there; `dup` when it was there before. */
+export interface Ack {
+  readonly id: string
+  readonly seq: number | null
+  readonly dup: boolean
+}
+
+export interface Outgoing {
+  readonly type: "message" | "end" | "interrupt" | "status"
+  readonly data: object
+  readonly id: string
+  /** False: when the connection breaks, nobody can tell whether it worked, and doing it twice would be wrong. */
+  readonly repeatable: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+interface Entry extends Outgoing {
+  readonly content: string
+  readonly answer: Promise<Ack | Status>
+  /** Null when it has yet to be sent, for the first time or again. */
+  sent_at: number | null
+  /** Times sent on this socket. */
+  tries: number
+  /** Takes it out and answers it. */
+  settle(answer: Ack | Status | { readonly refusal: unknown }): void
+}
+
+export interface OutboxDeps {
+  readonly clock: ClientClock
+  /** False when there is no open socket. */
+  send(frame: object): boolean
+}
+
+/** Messages that may be on their way at the same time. */
+const WINDOW = 16
+const ACK_MS = 5000
+const ACK_MOST_MS = 30_000
+/** When the service asks for a pause without saying how long. */
+const PAUSE_MS = 1000
+/** Bytes. A frame above 1 MiB is not refused: it closes the socket, for good (P2.5, P8.1). */
+const FRAME_MOST = 1_048_576 - 1024
+/** Refusals that are about the moment, not about the frame: the client tries again by itself. */
+const passing = new Set(["rate_limited", "draining", "store_unavailable"])
+
+export class Outbox {
+  readonly #deps: OutboxDeps
+  /** Messages, in the order in which they were said. */
+  readonly #line = new Map<string, Entry>()
+  /** Stops and questions: they do not wait behind messages. */
+  readonly #urgent = new Map<string, Entry>()
+  #open = false
+  #cancelTimer: Cancel = () => {}
+  #cancelPause: Cancel | null = null
+
+  constructor(deps: OutboxDeps) {
+    this.#deps = deps
+  }
+
+  /** Messages that have not been answered, oldest first. */
+  get line(): readonly Outgoing[] {
+    return [...this.#line.values()]
+  }
+
+  /** Resolves with the answer, `Status` for a `status`; rejects with ClientError or the signal's reason. */
+  add(outgoing: Outgoing & { readonly type: "status" }): Promise<Status>
+  add(outgoing: Outgoing & { readonly type: "message" | "end" | "interrupt" }): Promise<Ack>
+  add(outgoing: Outgoing): Promise<Ack | Status> {
+    const { id, type, data, signal } = outgoing
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    const content = JSON.stringify([type, data])
+    if (content.length > FRAME_MOST / 3 && new TextEncoder().encode(content).length > FRAME_MOST) {
+      return Promise.reject(new ClientError("frame_too_large", "The message is too large to be sent", { id }))
+    }
+    const same = this.#find(id)
+    if (same) return same.content === content ? same.answer : Promise.reject(conflict(id))
+    const entries = type === "message" || type === "end" ? this.#line : this.#urgent
+    let settle: Entry["settle"] = () => {}
+    const answer = new Promise<Ack | Status>((resolve, reject) => {
+      const aborted = () => settle({ refusal: signal?.reason })
+      signal?.addEventListener("abort", aborted, { once: true })
+      settle = (result) => {
+        signal?.removeEventListener("abort", aborted)
+        entries.delete(id)
+        if ("refusal" in result) reject(result.refusal)
+        else resolve(result)
+        this.#flush()
+      }
+    })
+    entries.set(id, { ...outgoing, content, answer, sent_at: null, tries: 0, settle })
+    this.#flush()
+    return answer
+  }
+
+  /** A new socket: everything goes out again. */
+  opened(): void {
+    this.#open = true
+    this.#flush()
+  }
+
+  lost(): void {
+    this.#open = false
+    this.#cancelTimer()
+    this.#cancelPause?.()
+    this.#cancelPause = null
+    for (const entry of this.#all()) {
+      if (entry.sent_at === null) continue
+      entry.sent_at = null
+      entry.tries = 0
+      if (!entry.repeatable) entry.settle({ refusal: lostOnTheWay(entry.id) })
+    }
+  }
+
+  acked(ack: Ack): void {
+    const entry = this.#find(ack.id)
+    if (entry && entry.type !== "status") entry.settle(ack)
+  }
+
+  /** A status that somebody asked for (P6.8), found by its trace. */
+  told(trace_id: string, status: Status): void {
+    const entry = this.#find(trace_id)
+    if (entry?.type === "status") entry.settle(status)
+  }
+
+  /** What the refusal means: `rejected` for good, `later` by itself, or null when it was of nothing in here. */
+  refused(body: ErrorBody): "rejected" | "later" | null {
+    const entry = body.id === undefined ? undefined : this.#find(body.id)
+    if (!entry) return null
+    if (passing.has(body.code)) {
+      this.#pause(entry, body.retry_after_ms ?? PAUSE_MS)
+      return "later"
+    }
+    entry.settle({ refusal: ClientError.from(body) })
+    return "rejected"
+  }
+
+  /** Rejects all. */
+  close(error: ClientError): void {
+    this.lost()
+    for (const entry of this.#all()) entry.settle({ refusal: error })
+  }
+
+  #find(id: string): Entry | undefined {
+    return this.#line.get(id) ?? this.#urgent.get(id)
+  }
+
+  #all(): Entry[] {
+    return [...this.#urgent.values(), ...this.#line.values()]
+  }
+
+  /** What may be on its way now. */
+  #window(): Entry[] {
+    const entries = [...this.#urgent.values()]
+    const most = entries.length + WINDOW
+    for (const entry of this.#line.values()) if (entries.push(entry) === most) break
+    return entries
+  }
+
+  #pause(entry: Entry, ms: number): void {
+    entry.sent_at = null
+    this.#cancelPause?.()
+    this.#cancelPause = this.#deps.clock.after(ms, () => {
+      this.#cancelPause = null
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    if (!this.#open) return
+    const { clock, send } = this.#deps
+    const window = this.#window()
+    for (const entry of this.#cancelPause ? [] : window) {
+      const { type, data, id } = entry
+      if (entry.sent_at !== null || !send({ type, data, id, trace_id: id })) continue
+      entry.sent_at = clock.now()
+      entry.tries += 1
+    }
+    this.#cancelTimer()
+    const due = Math.min(...window.map(dueAt))
+    if (due !== Number.POSITIVE_INFINITY)
+      this.#cancelTimer = clock.after(Math.max(0, due - clock.now()), () => this.#repeat())
+  }
+
+  /** Sends again what should have been answered by now. */
+  #repeat(): void {
+    const now = this.#deps.clock.now()
+    for (const entry of this.#window()) if (dueAt(entry) <= now) entry.sent_at = null
+    this.#flush()
+  }
+}
+
+/** When the answer should be here; never for what is not on its way or cannot be repeated. */
+function dueAt({ sent_at, tries, repeatable }: Entry): number {
+  if (sent_at === null || !repeatable) return Number.POSITIVE_INFINITY
+  return sent_at + Math.min(ACK_MOST_MS, ACK_MS * 2 ** (tries - 1))
+}
+
+function conflict(id: string): ClientError {
+  return new ClientError("id_conflict", "Something else with this id is on its way", { id })
+}
+
+function lostOnTheWay(id: string): ClientError {
+  return new ClientError("connection_lost", "The connection broke before the answer came", { retry: true, id })
+}

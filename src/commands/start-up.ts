@@ -1,0 +1,37 @@
+// What the operator reads at the start: one block when it worked, one sentence when it did not.
+import type { Config } from "../config.ts"
+import type { RunningServer } from "../server.ts"
+
+/** Where it listens, which database, which bots, and the line to try it with. */
+export function startUpText({ url, database, bots }: RunningServer, config: Config): string {
+  const address = url.replace(/^http/, "ws")
+  const rows = [
+    ["listens on", `${url}   (REST: ${url}/docs, health: ${url}/readyz)`],
+    ["database", database],
+    [
+      "bots",
+      bots
+        .map(({ flow_id, chat_type, handler }) => `${address}/chat/${flow_id} ${chat_type} -> ${handler}`)
+        .join("\n               "),
+    ],
+    ["secret", config.jwt_secret ? "JWT_SECRET" : `${config.data_dir}/jwt-secret`],
+    ["try it", "bun run chat        (or: bun run token --user 1)"],
+  ]
+  const width = 11
+  return `\nbisheng-chat is ready\n${rows.map(([name, text]) => `  ${name?.padEnd(width)}  ${text}\n`).join("")}\n`
+}
+
+/** Says what is wrong and leaves with 1. Expected faults are sentences; the rest comes with its stack. */
+export function fail(error: unknown): never {
+  const expected =
+    error instanceof Error && ["ConfigError", "DatabaseError", "PortError", "UsageError"].includes(error.name)
+  process.stderr.write(
+    `${expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  )
+  process.exit(1)
+}
+
+/** The command line was not right. */
+export class UsageError extends Error {
+  override readonly name = "UsageError"
+}

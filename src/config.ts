@@ -1,0 +1,209 @@
+// The configuration: defaults < the YAML file that CHAT_CONFIG names < environment. The only reader of the environment.
+import { readFileSync } from "node:fs"
+import { z } from "zod"
+import { ChatType } from "./protocol/session.ts"
+
+const seconds = z.coerce.number().positive().max(86_400)
+const count = z.coerce.number().int().min(1)
+const text = z.string().trim().min(1)
+/** A list in YAML, or words with commas between in the environment. */
+const list = z.preprocess(
+  (value) =>
+    typeof value === "string"
+      ? value
+          .split(",")
+          .map((word) => word.trim())
+          .filter(Boolean)
+      : value,
+  z.array(text),
+)
+
+export const ChatConfig = z.strictObject({
+  /** UTF-16 units of a message's text. */
+  max_message_length: count.max(1_000_000).default(10_000),
+  /** Messages that a bot gets as context, and that a snapshot holds. */
+  max_history_messages: count.max(1000).default(50),
+  /** Seconds between pings. */
+  heartbeat_interval: seconds.default(30),
+  /** Seconds that a chat without any connection stays active; then it is paused and leaves memory. */
+  connection_timeout: seconds.default(300),
+  /** Chats that this instance serves at the same time. */
+  max_concurrent_sessions: count.default(1000),
+  /** Sockets that one user may have open on this instance. */
+  max_connections_per_user: count.default(20),
+  /** Chats that one socket may join. */
+  max_chats_per_connection: count.default(100),
+  /** Bytes of one frame from a client. */
+  max_frame_bytes: count.max(1_048_576).default(131_072),
+  /** Messages that may wait in one chat while a turn runs. */
+  max_queued_turns: count.max(1000).default(20),
+  /** Events that are replayed at most; a client further behind gets a snapshot. */
+  max_replay_events: count.default(5000),
+  /** Frames a second that one socket may send on average. */
+  rate_limit: z.coerce.number().positive().default(20),
+  /** Frames that one socket may send at once. */
+  rate_burst: count.default(60),
+  /** Seconds that running turns get at shutdown. */
+  drain_timeout: z.coerce.number().min(0).max(300).default(20),
+  /** Origins of browser pages that may connect, besides loopback ones; `*` = any. */
+  allowed_origins: list.default([]),
+})
+export type ChatConfig = z.infer<typeof ChatConfig>
+
+export const FlowConfig = z.strictObject({
+  /** A flow_id, or a beginning with `*` at the end. */
+  flow_id: z
+    .string()
+    .regex(/^[A-Za-z0-9._~:-]*\*?$/)
+    .default("*"),
+  chat_type: ChatType.default("NORMAL"),
+  /** Name of the handler. */
+  handler: text,
+  /** The handler's own options. */
+  options: z.record(z.string(), z.json()).default({}),
+})
+export type FlowConfig = z.infer<typeof FlowConfig>
+
+export const Config = z.strictObject({
+  /** Address to listen on. */
+  host: text.default("127.0.0.1"),
+  /** TCP port; 0 = any free one. */
+  port: z.coerce.number().int().min(0).max(65_535).default(3000),
+  /** Folder for the embedded database and the secret. */
+  data_dir: text.default("data"),
+  database: z
+    .strictObject({
+      /** file:, http:, https: or libsql:. Default: chat.db in data_dir. */
+      url: z
+        .string()
+        .regex(/^(file:|https?:\/\/|libsql:\/\/)/, "must begin with file:, http://, https:// or libsql://")
+        .optional(),
+      auth_token: text.optional(),
+      /** A replica near this instance, for reads. */
+      replica_url: z
+        .string()
+        .regex(/^(https?|libsql):\/\//, "must begin with http://, https:// or libsql://")
+        .optional(),
+    })
+    .prefault({}),
+  /** nats://host:port, the bus between instances. */
+  nats_url: z
+    .string()
+    .regex(/^(nats|tls):\/\//, "must begin with nats:// or tls://")
+    .optional(),
+  /** Signs and checks tokens (HS256): at least 32 bytes (RFC 7518, 3.2). Default: made at the first start and kept in data_dir. */
+  jwt_secret: z
+    .string()
+    .refine((secret) => Buffer.byteLength(secret) >= 32, "must have at least 32 bytes")
+    .optional(),
+  model: z
+    .strictObject({
+      /** Of an OpenAI-compatible service, with the version: https://.../v1 */
+      base_url: z.url({ protocol: /^https?$/ }).optional(),
+      api_key: text.optional(),
+      /** Which model to ask for; servers of a single model mostly ignore it. */
+      name: text.default("default"),
+    })
+    .prefault({}),
+  log_level: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  chat: ChatConfig.prefault({}),
+  /** Which bot serves which flow; the first that fits is taken. Default: every flow of type NORMAL. */
+  flows: z.array(FlowConfig).optional(),
+})
+export type Config = z.infer<typeof Config>
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Environment name -> path in the configuration. */
+const names: Record<string, readonly [string] | readonly [string, string]> = {
+  HOST: ["host"],
+  PORT: ["port"],
+  DATA_DIR: ["data_dir"],
+  DATABASE_URL: ["database", "url"],
+  DATABASE_AUTH_TOKEN: ["database", "auth_token"],
+  DATABASE_REPLICA_URL: ["database", "replica_url"],
+  NATS_URL: ["nats_url"],
+  JWT_SECRET: ["jwt_secret"],
+  MODEL_BASE_URL: ["model", "base_url"],
+  MODEL_API_KEY: ["model", "api_key"],
+  MODEL_NAME: ["model", "name"],
+  LOG_LEVEL: ["log_level"],
+}
+for (const key of Object.keys(ChatConfig.shape)) names[`CHAT_${key.toUpperCase()}`] = ["chat", key]
+
+/** Every fault of a configuration at once, each with the name that has to be corrected. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n  ${faults.join("\n  ")}`,
+    )
+    this.name = "ConfigError"
+    this.faults = faults
+  }
+}
+
+/** Reads and checks the configuration. An empty variable counts as not set. Throws ConfigError. */
+export function loadConfig(environment: Environment = Bun.env): Readonly<Config> {
+  const set = Object.entries(environment).filter((entry): entry is [string, string] => Boolean(entry[1]))
+  const merged = readYaml(environment.CHAT_CONFIG)
+  const origin = new Map<string, string>()
+  for (const [name, value] of set) {
+    const path = names[name]
+    if (!path) continue
+    place(merged, path, value)
+    origin.set(path.join("."), name)
+  }
+  const result = Config.safeParse(merged)
+  if (result.success) return deepFreeze(result.data)
+  throw new ConfigError(
+    result.error.issues.map((issue) => {
+      const path = issue.path.map(String).join(".")
+      return `${origin.get(path) ?? (path || "the file")}: ${issue.message}`
+    }),
+  )
+}
+
+/** Variables that begin like ours but mean nothing: most likely misspelt. */
+export function unknownVariables(environment: Environment = Bun.env): string[] {
+  return Object.keys(environment).filter((name) => name.startsWith("CHAT_") && name !== "CHAT_CONFIG" && !names[name])
+}
+
+type Tree = Record<string, unknown>
+
+function readYaml(path: string | undefined): Tree {
+  if (!path) return {}
+  let value: unknown
+  try {
+    value = Bun.YAML.parse(readFileSync(path, "utf8"))
+  } catch (error) {
+    throw new ConfigError([
+      `CHAT_CONFIG: ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    ])
+  }
+  if (value === null || value === undefined) return {}
+  if (!isTree(value)) throw new ConfigError([`CHAT_CONFIG: ${path} is not a YAML mapping`])
+  return value
+}
+
+function place(tree: Tree, [group, key]: readonly [string] | readonly [string, string], value: string): void {
+  if (key === undefined) {
+    tree[group] = value
+    return
+  }
+  const inner = tree[group]
+  tree[group] = { ...(isTree(inner) ? inner : {}), [key]: value }
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}
+
+function deepFreeze<T>(value: T): Readonly<T> {
+  if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) deepFreeze(inner)
+    Object.freeze(value)
+  }
+  return value
+}

@@ -1,0 +1,70 @@
+// What a bot is: it yields events and obeys `signal`. Numbering, storing, publishing and stopping are not its business.
+import { z } from "zod"
+import type { Clock } from "../clock.ts"
+import type { Language } from "../language/language.ts"
+import type { Message } from "../protocol/message.ts"
+import { StepPart, ToolPart, Usage } from "../protocol/message.ts"
+import type { Session } from "../protocol/session.ts"
+
+/** What a handler may yield. */
+export const HandlerEvent = z.discriminatedUnion("type", [
+  /** A piece of the answer; pieces are joined without anything between. */
+  z.object({ type: z.literal("text"), text: z.string() }),
+  /** A piece of the thinking before the answer. */
+  z.object({ type: z.literal("reasoning"), text: z.string() }),
+  /** A tool call began or ended; the last event of a `tool_call_id` holds. */
+  z.object({ type: z.literal("tool"), tool: ToolPart.omit({ type: true }) }),
+  /** A step of the work began or ended; the last event of a `step_id` holds. */
+  z.object({ type: z.literal("step"), step: StepPart.omit({ type: true }) }),
+  /** Ends the turn as waiting_input; nothing may follow. The answer starts the next turn with `checkpoint`. */
+  z.object({
+    type: z.literal("question"),
+    prompt: z.string().min(1),
+    /** JSON Schema of the answer. */
+    schema: z.record(z.string(), z.json()).optional(),
+  }),
+  /** Stored with the message; the last one holds. */
+  z.object({ type: z.literal("usage"), usage: Usage }),
+  /** Names the conversation. */
+  z.object({ type: z.literal("title"), title: z.string().min(1).max(200) }),
+  /** What a later turn gets as `checkpoint`; replaces the one before. */
+  z.object({ type: z.literal("checkpoint"), checkpoint: z.json() }),
+])
+export type HandlerEvent = z.infer<typeof HandlerEvent>
+
+/** One earlier exchange that is complete: asked, and answered to the end. */
+export interface Exchange {
+  readonly question: Message
+  readonly answer: Message
+}
+
+export interface HandlerContext<Options = unknown> {
+  readonly session: Session
+  /** What the person said now; files, commands and answers are in its `parts`. */
+  readonly message: Message
+  /** Earlier complete exchanges, oldest first, at most `max_history_messages` messages. */
+  readonly history: readonly Exchange[]
+  readonly options: Options
+  /** The last checkpoint that this chat's handler yielded, else null. */
+  readonly checkpoint: unknown
+  /** Aborts on stop and on shutdown. Return soon: what is yielded after it is dropped. */
+  readonly signal: AbortSignal
+  readonly clock: Clock
+  readonly language: Language
+}
+
+export interface Handler<Schema extends z.ZodType = z.ZodType> {
+  /** Named by the configuration. */
+  readonly name: string
+  /** One line for people. */
+  readonly description: string
+  /** Validates the flow's `options` at start-up. */
+  readonly options: Schema
+  /** Throw a ChatError to end the turn as failed with a reason; anything else thrown becomes `handler_failed`. */
+  run(context: HandlerContext<z.infer<Schema>>): AsyncIterable<HandlerEvent>
+}
+
+/** Gives a handler its types; use it as the default export of a plug-in module. */
+export function defineHandler<Schema extends z.ZodType>(handler: Handler<Schema>): Handler<Schema> {
+  return handler
+}

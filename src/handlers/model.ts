@@ -1,0 +1,74 @@
+// The language model: streams the answer of any OpenAI-compatible service.
+import { z } from "zod"
+import { ChatError } from "../errors.ts"
+import { createDeadline } from "./deadline.ts"
+import { defineHandler } from "./handler.ts"
+import { toModelMessages } from "./messages.ts"
+import { createAnswer } from "./model-answer.ts"
+import { openUpstream, type Upstream } from "./model-client.ts"
+import { modelError } from "./model-error.ts"
+
+const seconds = z.number().positive().max(3600)
+const text = z.string().trim().min(1)
+
+export const ModelOptions = z.strictObject({
+  /** Of the service, with the version: https://.../v1. Default: model.base_url of the configuration. */
+  base_url: z.url({ protocol: /^https?$/, error: "must be an http(s) address (or set MODEL_BASE_URL)" }),
+  api_key: text.optional(),
+  /** Which model to ask for; servers of a single model mostly ignore it. */
+  model: text.default("default"),
+  /** Instructions that come before the conversation. */
+  system: text.optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  max_output_tokens: z.int().min(1).optional(),
+  /** Seconds until the first piece of the answer, or of the thinking before it. */
+  first_token_timeout_s: seconds.default(60),
+  /** Seconds between two pieces. */
+  idle_timeout_s: seconds.default(120),
+  /** Further headers of the request. */
+  headers: z.record(text, z.string()).optional(),
+  /** Ask for the token counts; some older services refuse a request that does. */
+  include_usage: z.boolean().default(true),
+})
+export type ModelOptions = z.infer<typeof ModelOptions>
+
+export default defineHandler({
+  name: "model",
+  description: "Answers with a language model behind an OpenAI-compatible address.",
+  options: ModelOptions,
+  async *run({ message, history, options, signal, clock }) {
+    if (signal.aborted) return
+    const deadline = createDeadline(clock)
+    const left = new AbortController()
+    const answer = createAnswer()
+    let upstream: Upstream | undefined
+    try {
+      deadline.arm(options.first_token_timeout_s)
+      upstream = await openUpstream({
+        options,
+        messages: toModelMessages(history, message),
+        signal: AbortSignal.any([signal, deadline.signal, left.signal]),
+      })
+      for await (const part of upstream.parts) {
+        const event = answer.read(part)
+        if (!event) continue
+        // While the event is being passed on, the silence is not the service's.
+        deadline.disarm()
+        yield event
+        deadline.arm(options.idle_timeout_s)
+      }
+    } catch (error) {
+      if (!signal.aborted && deadline.expired === undefined) {
+        const secrets = [options.api_key ?? "", ...Object.values(options.headers ?? {})].filter(Boolean)
+        throw modelError(error, { begun: answer.begun, now: clock.now(), hint: upstream?.fault, secrets })
+      }
+    } finally {
+      deadline.disarm()
+      // Whoever stops reading before the end stops the request too: the AI SDK tees its stream, so cancelling it is not enough.
+      left.abort()
+    }
+    if (signal.aborted) return
+    if (deadline.expired !== undefined) throw new ChatError("model_timeout", { params: { seconds: deadline.expired } })
+    yield* answer.end()
+  },
+})

@@ -1,0 +1,99 @@
+// The REST side: what every request passes, in order, then the routes. Each answer is described in protocol/rest.ts.
+import { Hono } from "hono"
+import { bodyLimit } from "hono/body-limit"
+import type { Principal } from "../auth/token.ts"
+import type { Clock } from "../clock.ts"
+import type { Config } from "../config.ts"
+import { ChatError } from "../errors.ts"
+import type { Log } from "../log.ts"
+import type { InterruptResult, Status } from "../protocol/server-frame.ts"
+import type { ChatType, Session } from "../protocol/session.ts"
+import type { Database } from "../store/database.ts"
+import { type Env, refuse } from "./answer.ts"
+import { bearer } from "./bearer.ts"
+import { docsRoutes } from "./docs.ts"
+import { crossOrigin, secureHeaders } from "./headers.ts"
+import { healthRoutes } from "./health.ts"
+import { locate } from "./locate.ts"
+import { messageRoutes } from "./messages.ts"
+import { openapiRoute } from "./openapi.ts"
+import { requestContext } from "./request.ts"
+import { sessionRoutes } from "./sessions.ts"
+import { statisticsRoutes } from "./statistics.ts"
+import { connectRoute, turnRoutes } from "./turns.ts"
+
+/** What REST asks of the live chats. Sessions passed in were found for the caller; who asks is passed on all the same. */
+export interface ChatPort {
+  /** Throws `chat_exists`, `unknown_flow`. */
+  createSession(
+    principal: Principal,
+    request: { flow_id: string; chat_type: ChatType; chat_id?: string; topic?: string; logo?: string },
+  ): Promise<Session>
+  updateSession(
+    principal: Principal,
+    session: Session,
+    change: { topic?: string | null; logo?: string | null },
+    trace_id: string,
+  ): Promise<Session>
+  deleteSession(principal: Principal, session: Session, trace_id: string): Promise<void>
+  /** Resolves to the ids that were deleted by this call. */
+  deleteMessages(
+    principal: Principal,
+    session: Session,
+    message_ids: readonly string[],
+    trace_id: string,
+  ): Promise<string[]>
+  /** Waits up to `wait_ms` milliseconds for the turn's end. */
+  interrupt(
+    principal: Principal,
+    session: Session,
+    request: { turn_id?: string; wait_ms: number; trace_id: string },
+  ): Promise<{ result: InterruptResult; turn_id: string | null }>
+  status(session: Session): Promise<Status>
+  /** The instance is shutting down. */
+  readonly draining: boolean
+}
+
+export interface AppDeps {
+  readonly db: Database
+  readonly chat: ChatPort
+  /** Signs the tokens. */
+  readonly secret: Uint8Array
+  readonly clock: Clock
+  readonly log: Log
+  readonly config: Config
+  readonly instance: string
+  readonly version: string
+}
+
+const maxBodyBytes = 1_048_576
+
+export function createApp(deps: AppDeps) {
+  const app = new Hono<Env>()
+  app.onError((fault, c) => refuse(c, fault))
+  app.use(requestContext(deps))
+  app.use(secureHeaders)
+  app.use(crossOrigin(deps.config.chat))
+  app.use(locate)
+  app.use(bearer(deps))
+  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: bodyTooLarge }))
+  return (
+    app
+      .route("/", sessionRoutes(deps))
+      .route("/", messageRoutes(deps))
+      .route("/", turnRoutes(deps))
+      .route("/", statisticsRoutes(deps))
+      .route("/", healthRoutes(deps))
+      .route("/", openapiRoute(deps))
+      .route("/", docsRoutes())
+      // Last: its pattern takes what the others leave.
+      .route("/", connectRoute())
+  )
+}
+
+/** For Hono's typed client: `hc<AppType>(url)`. */
+export type AppType = ReturnType<typeof createApp>
+
+function bodyTooLarge(): never {
+  throw new ChatError("frame_too_large", { params: { limit: maxBodyBytes } })
+}

@@ -1,0 +1,61 @@
+// /docs shows /openapi.json with swagger-ui-dist out of node_modules: nothing from elsewhere, and no file but those named here.
+import { fileURLToPath } from "node:url"
+import { Hono } from "hono"
+import { ChatError } from "../errors.ts"
+import { routes } from "../protocol/rest.ts"
+import type { Env } from "./answer.ts"
+import { valid } from "./valid.ts"
+
+const { docs, docsFile } = routes
+
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ")
+
+// Relative, so that it also works under a prefix of a proxy.
+const page = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>bisheng-chat API</title>
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="icon" href="docs/favicon-32x32.png">
+<div id="page"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</html>
+`
+// validatorUrl: null, or the page asks a validator on the internet.
+const start = `SwaggerUIBundle({ url: "openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null })\n`
+
+const types = new Map([
+  ["swagger-ui.css", "text/css; charset=utf-8"],
+  ["swagger-ui-bundle.js", "text/javascript; charset=utf-8"],
+  ["favicon-32x32.png", "image/png"],
+])
+
+export function docsRoutes() {
+  return new Hono<Env>()
+    .get(docs.path, (c) => {
+      c.header("Content-Security-Policy", policy)
+      return c.html(page)
+    })
+    .get(docsFile.path, valid("param", docsFile.param), async (c) => {
+      const { file } = c.req.valid("param")
+      if (file === "start.js") return c.body(start, 200, { "Content-Type": "text/javascript; charset=utf-8" })
+      const type = types.get(file)
+      if (!type) throw new ChatError("not_found", { params: { what: "address" } })
+      const path = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`))
+      return c.body(await Bun.file(path).arrayBuffer(), 200, {
+        "Content-Type": type,
+        "Cache-Control": "public, max-age=3600",
+      })
+    })
+}

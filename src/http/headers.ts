@@ -1,0 +1,42 @@
+// What a browser may do with the answers: other pages only by CORS, nothing kept, nothing framed, nothing guessed.
+import { cors } from "hono/cors"
+import { createMiddleware } from "hono/factory"
+import type { ChatConfig } from "../config.ts"
+import type { Env } from "./answer.ts"
+
+/** CORS for the configured origins and for loopback ones. Without credentials: the token is a header, never a cookie. */
+export function crossOrigin({ allowed_origins }: Pick<ChatConfig, "allowed_origins">) {
+  return cors({
+    origin: (origin) => (isAllowedOrigin(allowed_origins, origin) ? origin : null),
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+    allowHeaders: ["Authorization", "Content-Type", "X-Trace-Id"],
+    exposeHeaders: ["X-Trace-Id", "Retry-After"],
+    maxAge: 600,
+  })
+}
+
+/** `*` in the list is any origin. `null` and what is no origin are never loopback. */
+export function isAllowedOrigin(allowed: readonly string[], origin: string): boolean {
+  if (origin === "") return false
+  return allowed.includes("*") || allowed.includes(origin) || isLoopback(origin)
+}
+
+function isLoopback(origin: string): boolean {
+  const url = URL.parse(origin)
+  return url?.origin === origin && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname)
+}
+
+const headers = {
+  "Cache-Control": "no-store",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Referrer-Policy": "no-referrer",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+}
+
+/** Sets them before the route runs, so that /docs can say otherwise. */
+export const secureHeaders = createMiddleware<Env>(async (c, next) => {
+  for (const [name, value] of Object.entries(headers)) c.header(name, value)
+  await next()
+})

@@ -1,0 +1,20 @@
+// Makes the server's ids: a prefix and a UUIDv7 without dashes, so that ids sort by the time they were made.
+const prefixes = {
+  session: "ses",
+  chat: "chat",
+  epoch: "epo",
+  message: "msg",
+  turn: "trn",
+  input: "inp",
+  instance: "ins",
+  connection: "con",
+} as const
+
+export function newId(kind: keyof typeof prefixes): string {
+  return `${prefixes[kind]}_${Bun.randomUUIDv7("hex").replaceAll("-", "")}`
+}
+
+/** An id for a request that brought none. */
+export function newTraceId(): string {
+  return crypto.randomUUID()
+}

@@ -1,0 +1,19 @@
+// Starts the service and stops it when asked to. The only file that acts on being imported, besides commands/.
+import { fail, startUpText } from "./commands/start-up.ts"
+import { loadConfig, unknownVariables } from "./config.ts"
+import { openLog } from "./log.ts"
+import { startServer } from "./server.ts"
+
+try {
+  const config = loadConfig()
+  const log = await openLog(config.log_level)
+  for (const name of unknownVariables()) log.warn({ name }, "this environment variable means nothing here")
+  process.on("unhandledRejection", (error) => log.error({ err: error }, "a promise was rejected and nobody looked"))
+  const server = await startServer(config, log)
+  process.stdout.write(startUpText(server, config))
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => void server.stop().then(() => process.exit(0), fail))
+  }
+} catch (error) {
+  fail(error)
+}

@@ -1,0 +1,83 @@
+// What a client may say. Unknown keys are passed over, so that a newer client can speak to an older server.
+import { z } from "zod"
+import { ChatId, ClientId, Cursor, InputId, MessageId, Seq, Text, TraceId, TurnId } from "./ids.ts"
+import { FilePart } from "./message.ts"
+
+/** What to do when a turn is running: wait in line, or be refused with `busy`. */
+export const Policy = z.enum(["enqueue", "reject"])
+export type Policy = z.infer<typeof Policy>
+
+const said = {
+  policy: Policy.default("enqueue"),
+  /** Free JSON of the client, at most 4,096 characters as text. */
+  extra: Text.max(4096).optional(),
+}
+
+export const SaidText = z.object({ kind: z.literal("text"), text: Text.min(1), ...said })
+export const SaidFile = z.object({
+  kind: z.literal("file"),
+  files: z
+    .array(FilePart.omit({ type: true }))
+    .min(1)
+    .max(10),
+  text: Text.default(""),
+  ...said,
+})
+export const SaidCommand = z.object({ kind: z.literal("command"), command: Text.min(1), ...said })
+export const SaidInput = z.object({
+  kind: z.literal("input"),
+  /** Which question; the open one when left out. */
+  input_id: InputId.optional(),
+  answer: z.json(),
+  ...said,
+})
+
+/** A message without `kind` is text, as in the seed. */
+export const Said = z.preprocess(
+  (data) => (typeof data === "object" && data !== null && !("kind" in data) ? { ...data, kind: "text" } : data),
+  z.discriminatedUnion("kind", [SaidText, SaidFile, SaidCommand, SaidInput]),
+)
+export type Said = z.infer<typeof Said>
+
+const envelope = {
+  trace_id: TraceId.optional(),
+  /** Idempotency key; with it the frame is answered by `ack` or by `error` with the same `id`. */
+  id: ClientId.optional(),
+  /** The URL's chat when left out. */
+  chat_id: ChatId.optional(),
+}
+
+const nothing = z.object({}).default({})
+
+export const ClientFrame = z
+  .discriminatedUnion("type", [
+    z.object({
+      type: z.literal("start"),
+      data: z
+        .object({
+          cursor: Cursor.optional(),
+          epoch: z.string().max(64).optional(),
+          /** message_id -> how much of its text the client has, in UTF-16 units. */
+          offsets: z.record(MessageId, z.int().min(0)).optional(),
+        })
+        .default({}),
+      ...envelope,
+    }),
+    z.object({ type: z.literal("message"), data: Said, ...envelope }),
+    z.object({ type: z.literal("status"), data: nothing, ...envelope }),
+    z.object({
+      type: z.literal("interrupt"),
+      data: z.object({ turn_id: TurnId.optional() }).default({}),
+      ...envelope,
+    }),
+    z.object({ type: z.literal("end"), data: nothing, ...envelope }),
+    z.object({ type: z.literal("ack"), data: z.object({ seq: Seq }), ...envelope }),
+    z.object({ type: z.literal("ping"), data: nothing, ...envelope }),
+    z.object({ type: z.literal("pong"), data: nothing, ...envelope }),
+    z.object({ type: z.literal("auth"), data: z.object({ token: z.string().min(1).max(8192) }), ...envelope }),
+  ])
+  .meta({ id: "ClientFrame" })
+export type ClientFrame = z.infer<typeof ClientFrame>
+export type ClientFrameOf<T extends ClientFrame["type"]> = Extract<ClientFrame, { type: T }>
+/** What a client writes: defaults may be left out. */
+export type ClientFrameInput = z.input<typeof ClientFrame>

@@ -1,0 +1,62 @@
+// Way 2: text -> ClientFrame; and back: ServerFrame -> text, once per frame, whatever the number of clients.
+import type { z } from "zod"
+import { ChatError } from "../errors.ts"
+import { ClientFrame } from "./client-frame.ts"
+import { ClientId, TraceId } from "./ids.ts"
+import type { ServerFrame } from "./server-frame.ts"
+
+/** What could be read of a frame that is refused, so that the refusal finds its way back. */
+export interface Refused {
+  readonly error: ChatError
+  readonly id?: string
+  readonly trace_id?: string
+}
+
+export type Decoded = { readonly ok: true; readonly frame: ClientFrame } | ({ readonly ok: false } & Refused)
+
+/** Reads one frame (P2.1, P2.6). Never throws. */
+export function decode(text: string): Decoded {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    return { ok: false, error: new ChatError("bad_json", { cause }) }
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { ok: false, error: new ChatError("bad_json") }
+  }
+  try {
+    const result = ClientFrame.safeParse(value)
+    if (result.success) return { ok: true, frame: result.data }
+    return {
+      ok: false,
+      error: new ChatError("bad_frame", { params: { problem: problemOf(result.error) } }),
+      ...labels(value),
+    }
+  } catch (cause) {
+    // A deeply nested `answer` makes the recursive JSON schema overflow the stack (RangeError); that is the sender's fault.
+    return {
+      ok: false,
+      error: new ChatError("bad_frame", { params: { problem: "nested too deeply" }, cause }),
+      ...labels(value),
+    }
+  }
+}
+
+export function encode(frame: ServerFrame): string {
+  return JSON.stringify(frame)
+}
+
+/** The first fault of a zod error in one line: `data.text: must be ...`. */
+export function problemOf(error: z.ZodError): string {
+  const issue = error.issues[0]
+  if (!issue) return "unknown"
+  const path = issue.path.map(String).join(".")
+  return (path ? `${path}: ${issue.message}` : issue.message).slice(0, 300)
+}
+
+function labels(value: object): { id?: string; trace_id?: string } {
+  const id = ClientId.safeParse("id" in value ? value.id : undefined)
+  const trace = TraceId.safeParse("trace_id" in value ? value.trace_id : undefined)
+  return { ...(id.success ? { id: id.data } : {}), ...(trace.success ? { trace_id: trace.data } : {}) }
+}

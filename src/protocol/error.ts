@@ -1,0 +1,18 @@
+// How a fault is told, on the socket and over REST alike.
+import { z } from "zod"
+
+export const ErrorBody = z
+  .object({
+    /** Stable name; the list is in PROTOCOL.md, section 9. */
+    code: z.string(),
+    /** A sentence in the caller's language that says what to do. */
+    message: z.string(),
+    /** May the same request, unchanged, succeed later? */
+    retry: z.boolean(),
+    /** Milliseconds. */
+    retry_after_ms: z.int().min(0).optional(),
+    /** The `id` of the frame that is refused. */
+    id: z.string().optional(),
+  })
+  .meta({ id: "Error" })
+export type ErrorBody = z.infer<typeof ErrorBody>

@@ -1,0 +1,250 @@
+// What REST asks and answers: one table of routes, read by the validators, by /openapi.json and by the typed client.
+// A query parameter that a route does not know is refused: a misspelt filter must not answer too much. Bodies pass over it.
+import { z } from "zod"
+import { type ErrorCode, errorCodes } from "../errors.ts"
+import { ChatId, FlowId, MessageId, SessionId, Timestamp, TraceId, TurnId } from "./ids.ts"
+import { Message, MessageKind } from "./message.ts"
+import { InterruptResult } from "./server-frame.ts"
+import { ChatType, Lifecycle, Logo, Session, SessionState, Topic } from "./session.ts"
+import { OpenTurn, Question, TurnState } from "./turn.ts"
+
+/** What is text in a query is shown in the document as what it stands for. */
+const shownAs = (shown: object) => ({
+  override({ jsonSchema }: { jsonSchema: object }) {
+    for (const key of ["pattern", "anyOf"]) Reflect.deleteProperty(jsonSchema, key)
+    Object.assign(jsonSchema, shown)
+  },
+})
+
+/** Digits of a query parameter -> a whole number. */
+function whole(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .meta(shownAs({ type: "integer", minimum: min, maximum: max }))
+}
+
+const yesNo = z.enum(["true", "false"]).transform((word) => word === "true")
+
+/** Any instant of ISO 8601 with a zone, brought to the form in which times are kept. */
+const instant = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text).toISOString())
+  .pipe(Timestamp)
+  .meta({ example: "2025-01-31T08:00:00Z" })
+
+const SessionRef = ChatId.describe("A chat_id or a session_id: both find a session.")
+const Owner = whole(0, Number.MAX_SAFE_INTEGER).describe("Administrators: whose. Others may name themselves only.")
+const Owners = z
+  .union([z.literal("all"), whole(0, Number.MAX_SAFE_INTEGER)])
+  .describe("Administrators: whose, or `all`. Others may name themselves only. Default: one's own.")
+
+const lang = { lang: z.string().max(35).optional().describe("Language of the sentences: en or zh.") }
+const owned = { ...lang, user_id: Owner.optional() }
+const between = {
+  since: instant.optional().describe("At this instant or later."),
+  until: instant.optional().describe("Before this instant."),
+}
+const page = {
+  cursor: z.string().max(512).optional().describe("`next_cursor` of the page before, with the same filters."),
+  limit: whole(1, 100).default(20).describe("Entries on a page; 20 when left out."),
+}
+
+export const CreateSession = z.object({
+  flow_id: FlowId,
+  chat_type: ChatType.default("NORMAL"),
+  chat_id: ChatId.exactOptional(),
+  topic: Topic.exactOptional(),
+  logo: Logo.exactOptional(),
+})
+export const UpdateSession = z
+  .object({ topic: Topic.nullable().exactOptional(), logo: Logo.nullable().exactOptional() })
+  .refine(({ topic, logo }) => topic !== undefined || logo !== undefined, "topic or logo is needed")
+export const Interrupt = z.object({
+  chat_id: SessionRef,
+  turn_id: TurnId.exactOptional().describe("Which turn; the running one, else the next in line, when left out."),
+  wait_ms: z.int().min(0).max(30_000).default(1000).describe("How long to wait for the turn's end, in milliseconds."),
+})
+export const SessionList = z.strictObject({
+  ...lang,
+  user_id: Owners.optional(),
+  ...between,
+  chat_type: ChatType.optional(),
+  state: SessionState.optional(),
+  lifecycle: Lifecycle.optional(),
+  flow_id: FlowId.optional(),
+  ...page,
+})
+export const History = z.strictObject({
+  ...owned,
+  chat_id: SessionRef,
+  ...between,
+  is_bot: yesNo.optional(),
+  kind: MessageKind.optional(),
+  order: z.enum(["desc", "asc"]).default("desc").describe("desc: newest first."),
+  ...page,
+})
+export const DeleteMessages = z.strictObject({
+  ...owned,
+  chat_id: SessionRef,
+  message_id: z
+    .union([MessageId.transform((id) => [id]), z.array(MessageId).min(1).max(100)])
+    .meta(shownAs({ type: "array", items: { type: "string" }, minItems: 1, maxItems: 100 }))
+    .describe("Once for each message."),
+})
+export const StatisticsQuery = z.strictObject({
+  ...lang,
+  user_id: Owners.optional(),
+  ...between,
+  chat_type: ChatType.optional(),
+  flow_id: FlowId.optional(),
+})
+export const CountQuery = StatisticsQuery.extend({
+  chat_id: SessionRef.optional(),
+  is_bot: yesNo.optional(),
+  kind: MessageKind.optional(),
+})
+
+const live = { turns: z.array(OpenTurn), question: Question.nullable() }
+export const SessionDetail = Session.extend(live).meta({ id: "SessionDetail" })
+const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), next_cursor: z.string().nullable().describe("null: this is the last page.") })
+const number = z.int().min(0)
+/** `since` and `until` choose by `create_time`: of the session, the message, the turn. What is deleted is not counted. */
+export const Statistics = z
+  .object({
+    sessions: z.object({
+      total: number,
+      by_state: z.record(SessionState, number),
+      by_chat_type: z.record(ChatType, number),
+      by_lifecycle: z.record(Lifecycle, number),
+    }),
+    messages: z.object({ total: number, by_people: number, by_bots: number }),
+    turns: z.object({ by_state: z.record(TurnState, number) }),
+    /** Tokens, as far as the models told them. */
+    usage: z.object({ input_tokens: number, output_tokens: number, total_tokens: number }),
+  })
+  .meta({ id: "Statistics" })
+export type Statistics = z.infer<typeof Statistics>
+const Health = z.object({ status: z.literal("ok"), instance: z.string(), version: z.string() })
+
+/** The shape of every JSON answer; `status_code` is the HTTP status, `status_message` a sentence in the caller's language. */
+export const answerOf = <T extends z.ZodType>(status: number, data: T) =>
+  z.object({ status_code: z.literal(status), status_message: z.string(), data })
+export const Failure = z
+  .object({
+    code: z.enum(errorCodes),
+    trace_id: TraceId,
+    retry: z.boolean().describe("May the same request, unchanged, succeed later?"),
+    retry_after_ms: z.int().min(0).optional().describe("As the Retry-After header, in milliseconds."),
+  })
+  .meta({ id: "Failure" })
+
+export interface Route {
+  readonly method: "get" | "post" | "put" | "delete"
+  /** With `:name` for what varies. */
+  readonly path: string
+  readonly summary: string
+  /** Answered without a token. */
+  readonly open?: true
+  readonly param?: z.ZodObject
+  readonly query?: z.ZodObject
+  readonly body?: z.ZodType
+  /** Of the answer when all goes well. Default: 200. */
+  readonly status?: 101 | 201
+  /** What `data` holds. Without it the answer is no envelope. */
+  readonly data?: z.ZodType
+  /** Beyond those that every route of its kind may give. */
+  readonly errors?: readonly ErrorCode[]
+}
+
+const onSession = z.strictObject(owned)
+const ofSession = { param: z.object({ session_id: SessionRef }), query: onSession, errors: ["not_found"] } as const
+const file = { open: true, param: z.object({ file: z.string() }), errors: ["not_found"] } as const
+const deletedOf = <T extends z.ZodType>(id: T) => z.object({ deleted: z.array(id) })
+
+type Rest = Omit<Route, "method" | "path">
+function route<const M extends Route["method"], const P extends string, const R extends Rest>(m: M, path: P, rest: R) {
+  return { method: m, path, ...rest }
+}
+
+export const routes = {
+  createSession: route("post", "/chat/session/create", {
+    summary: "Create a session; without chat_id the server makes one",
+    query: z.strictObject(lang),
+    body: CreateSession,
+    status: 201,
+    data: Session,
+    errors: ["unknown_flow", "chat_exists", "draining"],
+  }),
+  listSessions: route("get", "/chat/session/list", {
+    summary: "List sessions, the last updated first; since and until are of update_time",
+    query: SessionList,
+    data: pageOf(Session),
+  }),
+  getSession: route("get", "/chat/session/:session_id", {
+    ...ofSession,
+    summary: "Read a session, its open turns and its open question",
+    data: SessionDetail,
+  }),
+  updateSession: route("put", "/chat/session/:session_id", {
+    ...ofSession,
+    summary: "Name a session or give it a logo; null takes it away; its clients are told",
+    body: UpdateSession,
+    data: Session,
+  }),
+  deleteSession: route("delete", "/chat/session/:session_id", {
+    ...ofSession,
+    summary: "Delete a session; its clients are told and disconnected",
+    data: deletedOf(SessionId),
+  }),
+  history: route("get", "/chat/message/history", {
+    summary: "Read the messages of a session, in the order of seq; since and until are of create_time",
+    query: History,
+    data: pageOf(Message),
+    errors: ["not_found"],
+  }),
+  deleteMessages: route("delete", "/chat/message/delete", {
+    summary: "Delete messages; the chat's clients are told. Answers the ids that were deleted now",
+    query: DeleteMessages,
+    data: deletedOf(MessageId),
+    errors: ["not_found"],
+  }),
+  interrupt: route("post", "/chat/interrupt", {
+    summary: "Stop a turn: confirmed when it has ended within wait_ms, else requested; too_late when none is open",
+    query: onSession,
+    body: Interrupt,
+    data: z.object({ result: InterruptResult, turn_id: TurnId.nullable() }),
+    errors: ["not_found"],
+  }),
+  statistics: route("get", "/chat/statistics", {
+    summary: "Count sessions, messages, turns and tokens; since and until are of the create_time of each",
+    query: StatisticsQuery,
+    data: Statistics,
+  }),
+  countMessages: route("get", "/chat/messages/count", {
+    summary: "Count messages",
+    query: CountQuery,
+    data: z.object({ count: number }),
+    errors: ["not_found"],
+  }),
+  health: route("get", "/healthz", { summary: "The process lives", open: true, data: Health }),
+  ready: route("get", "/readyz", {
+    summary: "The instance takes requests: the database answers within 1 s and it is not shutting down",
+    open: true,
+    data: Health,
+    errors: ["draining"],
+  }),
+  document: route("get", "/openapi.json", { summary: "This document", open: true }),
+  docs: route("get", "/docs", { summary: "This document as a page for people", open: true }),
+  docsFile: route("get", "/docs/:file", { ...file, summary: "A file of that page" }),
+  connect: route("get", "/chat/:flow_id", {
+    summary: "Connect by WebSocket (PROTOCOL.md); any other request is answered with upgrade_required",
+    open: true,
+    param: z.object({ flow_id: FlowId }),
+    status: 101,
+    errors: ["upgrade_required"],
+  }),
+} satisfies Record<string, Route>

@@ -1,0 +1,96 @@
+// What the server says. Frames with `seq` are durable: kept, replayed, the same for every client.
+import { z } from "zod"
+import { ErrorBody } from "./error.ts"
+import { ChatId, ClientId, Cursor, MessageId, Seq, Timestamp, TurnId, UserId } from "./ids.ts"
+import { Message, StepPart, ToolPart } from "./message.ts"
+import { Lifecycle, Session, SessionState } from "./session.ts"
+import { OpenTurn, Question, TurnOver } from "./turn.ts"
+
+/** The head of a replay: what follows are the events after `from`, up to `top`, then `replayed`. */
+export const Joined = z.object({
+  session: Session,
+  /** True: every event after the cursor follows. False: the cursor could not be used, `snapshot` is the chat as it is. */
+  recovered: z.boolean(),
+  from: Cursor,
+  top: Cursor,
+  epoch: z.string(),
+  instance: z.string(),
+  /** Only when not recovered: the last `max_history_messages` messages, oldest first. */
+  snapshot: z.array(Message).optional(),
+  turns: z.array(OpenTurn),
+  question: Question.nullable(),
+})
+export type Joined = z.infer<typeof Joined>
+export const Replayed = z.object({ replayed: Cursor })
+
+const progress = { turn_id: TurnId, message_id: MessageId }
+export const Progress = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.enum(["text", "reasoning"]),
+    ...progress,
+    /** Length of what went before, in UTF-16 units; text and reasoning count apart. */
+    offset: z.int().min(0),
+    text: z.string(),
+  }),
+  z.object({ kind: z.literal("tool"), ...progress, tool: ToolPart }),
+  z.object({ kind: z.literal("step"), ...progress, step: StepPart }),
+])
+export type Progress = z.infer<typeof Progress>
+
+/** The whole state when asked for; in a durable frame, `changed` names what is new. */
+export const Status = z.object({
+  state: SessionState,
+  lifecycle: Lifecycle,
+  topic: z.string().nullable(),
+  logo: z.string().nullable(),
+  turns: z.array(OpenTurn),
+  question: Question.nullable(),
+  changed: z.array(z.enum(["state", "lifecycle", "topic", "logo", "turns", "messages", "deleted"])),
+  /** With `changed: ["messages"]`: these were deleted. */
+  deleted_messages: z.array(MessageId).optional(),
+})
+export type Status = z.infer<typeof Status>
+
+export const InterruptResult = z.enum(["requested", "confirmed", "too_late"]).meta({ id: "InterruptResult" })
+export type InterruptResult = z.infer<typeof InterruptResult>
+
+const envelope = { trace_id: z.string() }
+const ofChat = { ...envelope, chat_id: ChatId }
+const durable = { ...ofChat, seq: Seq }
+
+export const ServerFrame = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("start"), data: z.union([Joined, Replayed]), ...ofChat }),
+    z.object({ type: z.literal("message"), data: Message, ...durable }),
+    z.object({ type: z.literal("progress"), data: Progress, ...ofChat }),
+    z.object({ type: z.literal("result"), data: Message, ...durable }),
+    z.object({ type: z.literal("status"), data: Status, ...ofChat, seq: Seq.optional() }),
+    z.object({
+      type: z.literal("error"),
+      data: ErrorBody,
+      ...envelope,
+      id: ClientId.optional(),
+      chat_id: ChatId.optional(),
+    }),
+    z.object({
+      type: z.literal("interrupt"),
+      data: z.object({ turn_id: TurnId.nullable(), result: InterruptResult, by: UserId }),
+      ...ofChat,
+      seq: Seq.optional(),
+    }),
+    z.object({ type: z.literal("end"), data: TurnOver, ...durable }),
+    z.object({
+      type: z.literal("ack"),
+      /** `seq` is null for a frame that leaves nothing in the log. */
+      data: z.object({ id: ClientId, seq: Seq.nullable(), dup: z.boolean() }),
+      ...ofChat,
+      id: ClientId,
+    }),
+    /** `top`: the highest seq of each chat that this socket has joined. */
+    z.object({ type: z.literal("ping"), data: z.object({ top: z.record(ChatId, Cursor) }), ...envelope }),
+    z.object({ type: z.literal("pong"), data: z.object({}), ...envelope }),
+    z.object({ type: z.literal("auth"), data: z.object({ expires_at: Timestamp }), ...envelope }),
+  ])
+  .meta({ id: "ServerFrame" })
+export type ServerFrame = z.infer<typeof ServerFrame>
+export type ServerFrameOf<T extends ServerFrame["type"]> = Extract<ServerFrame, { type: T }>

@@ -1,0 +1,51 @@
+// A turn is one question and the bot's work on it. It ends exactly once (promise 5).
+import { z } from "zod"
+import { ErrorBody } from "./error.ts"
+import { InputId, MessageId, Timestamp, TurnId } from "./ids.ts"
+
+/** Transitions: chat/state.ts. The last four are the ends. */
+export const TurnState = z
+  .enum(["queued", "running", "waiting_input", "completed", "interrupted", "failed"])
+  .meta({ id: "TurnState" })
+export type TurnState = z.infer<typeof TurnState>
+
+export const TurnEnd = z.enum(["waiting_input", "completed", "interrupted", "failed"]).meta({ id: "TurnEnd" })
+export type TurnEnd = z.infer<typeof TurnEnd>
+
+/** A turn that has not ended, as `status` shows it. */
+export const OpenTurn = z
+  .object({
+    turn_id: TurnId,
+    /** The question. */
+    message_id: MessageId,
+    state: z.enum(["queued", "running"]),
+    create_time: Timestamp,
+  })
+  .meta({ id: "OpenTurn" })
+export type OpenTurn = z.infer<typeof OpenTurn>
+
+/** A question of the bot that waits for a person. */
+export const Question = z
+  .object({
+    input_id: InputId,
+    turn_id: TurnId,
+    prompt: z.string(),
+    /** JSON Schema of the answer, when the bot gave one. */
+    schema: z.record(z.string(), z.json()).nullable(),
+    create_time: Timestamp,
+  })
+  .meta({ id: "Question" })
+export type Question = z.infer<typeof Question>
+
+/** Says that a turn is over. */
+export const TurnOver = z.object({
+  turn_id: TurnId,
+  state: TurnEnd,
+  /** `done`, `stopped`, `drained`, `instance_lost`, `question`, or the code of the error. */
+  reason: z.string(),
+  /** The bot's message, if it said anything. */
+  message_id: MessageId.nullable(),
+  error: ErrorBody.nullable(),
+  question: Question.nullable(),
+})
+export type TurnOver = z.infer<typeof TurnOver>

@@ -1,0 +1,133 @@
+// The composition root: opens what the configuration names, puts the parts together, listens, and takes all down again.
+
+import { version } from "../package.json"
+import { resolveSecret } from "./auth/secret.ts"
+import { verifyToken } from "./auth/token.ts"
+import { openMemoryBus } from "./bus/memory.ts"
+import { ChatManager } from "./chat/manager.ts"
+import { type Clock, systemClock } from "./clock.ts"
+import type { Config } from "./config.ts"
+import type { Handler } from "./handlers/handler.ts"
+import { createRegistry, type RouteName } from "./handlers/registry.ts"
+import { createApp } from "./http/app.ts"
+import { newId } from "./ids.ts"
+import type { Log } from "./log.ts"
+import type { ConnectionDeps } from "./socket/connection.ts"
+import { fanOutOf } from "./socket/topics.ts"
+import { answerHeaders, isChatUpgrade, readVisit, type SocketData } from "./socket/upgrade.ts"
+import { openSockets } from "./socket/websocket.ts"
+import { migrateDatabase, openDatabase } from "./store/database.ts"
+import { Writer } from "./store/writer.ts"
+
+export interface ServerOverrides {
+  readonly clock?: Clock
+  /** On top of the built-in ones, by name. */
+  readonly handlers?: Readonly<Record<string, Handler>>
+}
+
+export interface RunningServer {
+  /** http://host:port */
+  readonly url: string
+  readonly instance: string
+  /** Where the data is, for people. */
+  readonly database: string
+  readonly bots: readonly RouteName[]
+  readonly manager: ChatManager
+  /** Refuses what is new, gives running turns their time, sends clients away, closes. Calling it again waits for the first. */
+  stop(): Promise<void>
+}
+
+/** Starts the service. Throws ConfigError, DatabaseError or PortError, each with a sentence for the operator. */
+export async function startServer(
+  config: Readonly<Config>,
+  log: Log,
+  overrides: ServerOverrides = {},
+): Promise<RunningServer> {
+  const clock = overrides.clock ?? systemClock
+  const instance = newId("instance")
+  const registry = await createRegistry(config, overrides.handlers)
+  const secret = await resolveSecret(config)
+  const db = openDatabase(config)
+  try {
+    await migrateDatabase(db)
+    const bus = openMemoryBus()
+    const fanOut = fanOutOf(() => server)
+    const manager = new ChatManager({
+      db,
+      writer: new Writer(db, clock),
+      bus,
+      registry,
+      clock,
+      log,
+      config,
+      instance,
+      fanOut,
+    })
+    const deps: ConnectionDeps = {
+      ...{ manager, clock, log },
+      config: config.chat,
+      verify: (token) => verifyToken(secret, token, clock),
+    }
+    const sockets = openSockets(deps)
+    const app = createApp({ db, chat: manager, secret, clock, log, config, instance, version })
+    const server = listen(
+      config,
+      async (request, bun) => {
+        if (!isChatUpgrade(request)) return app.fetch(request)
+        const data = await readVisit(request, { secret, clock, config })
+        if (bun.upgrade(request, { data, headers: answerHeaders(request) })) return undefined
+        return new Response("this is not a WebSocket handshake", { status: 400 })
+      },
+      sockets.handler,
+    )
+    await manager.start()
+
+    let stopping: Promise<void> | undefined
+    const stop = async () => {
+      log.info({ instance }, "draining")
+      await manager.drain(config.chat.drain_timeout * 1000)
+      sockets.drain()
+      await server.stop()
+      sockets.stop()
+      await bus.close()
+      db.close()
+      log.info({ instance }, "stopped")
+    }
+    return {
+      url: `http://${server.hostname}:${server.port}`,
+      instance,
+      database: db.label,
+      bots: registry.list(),
+      manager,
+      stop: () => (stopping ??= stop()),
+    }
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+export class PortError extends Error {
+  override readonly name = "PortError"
+}
+
+type Fetch = (request: Request, server: Bun.Server<SocketData>) => Promise<Response | undefined>
+
+function listen(
+  { host, port }: Config,
+  fetch: Fetch,
+  websocket: Bun.WebSocketHandler<SocketData>,
+): Bun.Server<SocketData> {
+  try {
+    return Bun.serve({
+      hostname: host,
+      port,
+      websocket,
+      fetch: fetch as (...args: Parameters<Fetch>) => Promise<Response>,
+    })
+  } catch (cause) {
+    const inUse = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE"
+    const problem = inUse ? "is in use: set PORT to another one, or stop what listens there" : "cannot be listened on"
+    throw new PortError(`${host}:${port} ${problem}`, { cause })
+  }
+}

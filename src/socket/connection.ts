@@ -1,0 +1,163 @@
+// Way 3: one client's socket. Its frames are checked and handled one after the other; what its chats say goes back.
+import type { ServerWebSocket } from "bun"
+import type { Principal } from "../auth/token.ts"
+import type { Follower } from "../chat/follower.ts"
+import type { ChatManager, ChatRequest } from "../chat/manager.ts"
+import type { Clock } from "../clock.ts"
+import type { ChatConfig } from "../config.ts"
+import { ChatError } from "../errors.ts"
+import { newId, newTraceId } from "../ids.ts"
+import { describe, type Language } from "../language/language.ts"
+import type { Log } from "../log.ts"
+import { encode } from "../protocol/codec.ts"
+import type { ServerFrame } from "../protocol/server-frame.ts"
+import { handleFrame } from "./handle-frame.ts"
+import { Inbox } from "./inbox.ts"
+import { JoinedChats } from "./joined-chats.ts"
+import { topic } from "./topics.ts"
+import type { SocketData } from "./upgrade.ts"
+
+export interface ConnectionDeps {
+  readonly manager: ChatManager
+  readonly clock: Clock
+  readonly log: Log
+  readonly config: ChatConfig
+  /** Checks a fresh token. */
+  verify(token: string): Promise<Principal>
+}
+
+/** Above this many bytes waiting a client gets no deltas (P7.5). */
+export const slowAt = 262_144
+/** A client that says nothing is joined after this time, in milliseconds (P5.1). */
+const joinAfter = 1000
+
+/** What a refusal is about, so that it finds its way back. */
+export interface About {
+  readonly trace_id: string
+  readonly id?: string | undefined
+  readonly chat_id?: string | undefined
+}
+
+export class Connection implements Follower {
+  readonly id = newId("connection")
+  readonly language: Language
+  readonly deps: ConnectionDeps
+  readonly chats: JoinedChats
+  readonly inbox: Inbox
+  principal: Principal
+  readonly #ws: ServerWebSocket<SocketData>
+  readonly #cancelJoin: () => void
+  #open = true
+  #slow = false
+  #waitingForRoom: (() => void)[] = []
+
+  constructor(ws: ServerWebSocket<SocketData>, principal: Principal, request: ChatRequest, deps: ConnectionDeps) {
+    this.#ws = ws
+    this.deps = deps
+    this.principal = principal
+    this.language = ws.data.language
+    this.chats = new JoinedChats(this)
+    this.inbox = new Inbox(this, ws)
+    this.inbox.add(() => this.#enter(request))
+    this.#cancelJoin = deps.clock.after(joinAfter, () => this.inbox.add(() => this.#joinSilently()))
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  send(text: string): void {
+    if (this.#open) this.#ws.send(text)
+  }
+
+  sendFrame(frame: ServerFrame): void {
+    this.send(encode(frame))
+  }
+
+  ping(): void {
+    if (this.#open) this.#ws.ping()
+  }
+
+  follow(session_id: string): void {
+    if (!this.#open) return
+    this.#ws.subscribe(topic(session_id, "events"))
+    if (!this.#slow) this.#ws.subscribe(topic(session_id, "deltas"))
+  }
+
+  unfollow(session_id: string): void {
+    if (!this.#open) return
+    this.#ws.unsubscribe(topic(session_id, "events"))
+    this.#ws.unsubscribe(topic(session_id, "deltas"))
+  }
+
+  writable(): Promise<void> {
+    if (!this.#open || this.#ws.getBufferedAmount() <= slowAt) return Promise.resolve()
+    return new Promise((resolve) => this.#waitingForRoom.push(resolve))
+  }
+
+  drop(session_id: string, error: ChatError): void {
+    const chat_id = this.chats.forget(session_id)
+    if (chat_id === undefined) return
+    if (chat_id === this.chats.home) this.close(error)
+    else this.refuse(error, { trace_id: newTraceId(), chat_id })
+  }
+
+  close(error: ChatError, about: About = { trace_id: newTraceId() }): void {
+    this.refuse(error, about)
+    // 1011: something went wrong on our side; the client comes back (P8.1).
+    this.closeWith(error.row.close ?? 1011, error.code)
+  }
+
+  closeWith(code: number, reason: string): void {
+    if (this.#open) this.#ws.close(code, reason)
+  }
+
+  /** Tells this client what was wrong. */
+  refuse(error: ChatError, { trace_id, id, chat_id }: About): void {
+    const labels = { ...(id === undefined ? {} : { id }), ...(chat_id === undefined ? {} : { chat_id }) }
+    this.sendFrame({ type: "error", data: describe(error, this.language, id), trace_id, ...labels })
+  }
+
+  checkBacklog(): void {
+    if (this.#slow || !this.#open || this.#ws.getBufferedAmount() <= slowAt) return
+    this.#slow = true
+    for (const session_id of this.chats.joined()) this.#ws.unsubscribe(topic(session_id, "deltas"))
+  }
+
+  /** What waited has been sent. */
+  drained(): void {
+    if (!this.#open || this.#ws.getBufferedAmount() > slowAt) return
+    for (const resolve of this.#waitingForRoom.splice(0)) resolve()
+    if (!this.#slow) return
+    this.#slow = false
+    for (const session_id of this.chats.joined()) {
+      this.deps.manager.catchUp(this, session_id)
+      this.#ws.subscribe(topic(session_id, "deltas"))
+    }
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    this.#open = false
+    this.#cancelJoin()
+    this.inbox.clear()
+    for (const resolve of this.#waitingForRoom.splice(0)) resolve()
+    for (const session_id of this.chats.joined()) this.deps.manager.disconnectClient(session_id, this)
+  }
+
+  /** The first thing in line: nothing that the client says is looked at before its chat is there. */
+  async #enter(request: ChatRequest): Promise<void> {
+    try {
+      this.chats.enter(await this.deps.manager.dispatchClient(this.principal, request))
+    } catch (thrown) {
+      const error = ChatError.from(thrown)
+      if (error.code === "internal") this.deps.log.error({ err: error.cause }, "a connection could not be made")
+      this.close(error)
+    }
+  }
+
+  async #joinSilently(): Promise<void> {
+    const { home } = this.chats
+    if (home !== null && !this.chats.isJoined(home)) await handleFrame(this, { type: "start", data: {} }, newTraceId())
+  }
+}

@@ -1,0 +1,66 @@
+// What each type of frame does. Answers to the sender alone are sent from here; everything else comes back over the bus.
+import type { Caller } from "../chat/follower.ts"
+import { timestamp } from "../clock.ts"
+import { ChatError } from "../errors.ts"
+import type { ClientFrame } from "../protocol/client-frame.ts"
+import type { Connection } from "./connection.ts"
+
+/** Handles one frame; rejects with a ChatError when it is refused. */
+export async function handleFrame(connection: Connection, frame: ClientFrame, trace_id: string): Promise<void> {
+  const { chats, deps, principal, language } = connection
+  const { manager } = deps
+  const chat_id = frame.chat_id ?? chats.home
+  if (chat_id === null) return
+  const caller: Caller = { principal, language, trace_id }
+  const ack = (seq: number | null, dup = false) => {
+    if (frame.id !== undefined)
+      connection.sendFrame({ type: "ack", data: { id: frame.id, seq, dup }, trace_id, chat_id, id: frame.id })
+  }
+
+  switch (frame.type) {
+    case "start":
+      await chats.join(chat_id, { ...frame.data, trace_id })
+      return ack(null)
+    case "message": {
+      const session_id = await chats.sessionOf(chat_id, trace_id)
+      const { seq, dup } = await manager.handleMessage(session_id, frame, caller)
+      return ack(seq, dup)
+    }
+    case "interrupt": {
+      const id = await chats.sessionOf(chat_id, trace_id)
+      const { result, turn_id, seq } = await manager.interrupt(
+        principal,
+        { id },
+        { ...frame.data, wait_ms: 0, trace_id },
+      )
+      if (result === "too_late") {
+        const data = { turn_id, result, by: principal.user_id }
+        connection.sendFrame({ type: "interrupt", data, trace_id, chat_id })
+      }
+      return ack(seq)
+    }
+    case "end":
+      return ack(await manager.endSession(await chats.sessionOf(chat_id, trace_id), caller))
+    case "status": {
+      const id = await chats.sessionOf(chat_id, trace_id)
+      connection.sendFrame({ type: "status", data: await manager.status({ id }), trace_id, chat_id })
+      return ack(null)
+    }
+    case "ping":
+      connection.sendFrame({ type: "pong", data: {}, trace_id })
+      return ack(null)
+    case "auth": {
+      const fresh = await deps.verify(frame.data.token)
+      if (fresh.user_id !== principal.user_id) throw new ChatError("forbidden")
+      connection.principal = fresh
+      connection.sendFrame({ type: "auth", data: { expires_at: timestamp(fresh.expires_at) }, trace_id })
+      return ack(null)
+    }
+    case "ack":
+      chats.read(chat_id, frame.data.seq)
+      return ack(null)
+    // A sign of life, and that is all; the inbox has noted it.
+    case "pong":
+      return ack(null)
+  }
+}

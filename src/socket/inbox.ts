@@ -1,0 +1,115 @@
+// The line of what a client sent. One thing at a time, in order (P2.4): Bun runs async handlers side by side (bun#32483).
+import type { ServerWebSocket } from "bun"
+import { ChatError } from "../errors.ts"
+import { newTraceId } from "../ids.ts"
+import type { ClientFrame } from "../protocol/client-frame.ts"
+import { decode } from "../protocol/codec.ts"
+import type { Connection } from "./connection.ts"
+import { handleFrame } from "./handle-frame.ts"
+import { RateLimit } from "./rate-limit.ts"
+import type { SocketData } from "./upgrade.ts"
+
+/** So many waiting, and the socket is not read until there are fewer. */
+const pauseAt = 32
+const resumeAt = 8
+/** Bursts over the rate limit after which the connection ends (P7.6). */
+const tooManyBursts = 10
+
+export class Inbox {
+  /** When the client has to answer the ping, in milliseconds since the epoch; null = nothing is asked. */
+  pongDueAt: number | null = null
+  readonly #connection: Connection
+  readonly #ws: ServerWebSocket<SocketData>
+  readonly #limit: RateLimit
+  readonly #line: (() => Promise<void>)[] = []
+  #working = false
+
+  constructor(connection: Connection, ws: ServerWebSocket<SocketData>) {
+    const { clock, config } = connection.deps
+    this.#connection = connection
+    this.#ws = ws
+    this.#limit = new RateLimit(clock, { rate: config.rate_limit, burst: config.rate_burst })
+  }
+
+  /** A message came in. */
+  receive(raw: string | Buffer): void {
+    this.pongDueAt = null
+    const wait = this.#limit.take()
+    if (this.#limit.debt > tooManyBursts) this.#connection.close(new ChatError("too_fast", { retry_after_ms: wait }))
+    else this.add(() => this.#handle(raw, wait))
+  }
+
+  add(task: () => Promise<void>): void {
+    this.#line.push(task)
+    if (this.#line.length >= pauseAt && !this.#ws.isPaused) this.#ws.pause()
+    if (!this.#working) void this.#work()
+  }
+
+  clear(): void {
+    this.#line.length = 0
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true
+    for (let task = this.#line.shift(); task && this.#connection.open; task = this.#line.shift()) {
+      if (this.#line.length <= resumeAt && this.#ws.isPaused) this.#ws.resume()
+      await task()
+    }
+    this.#working = false
+  }
+
+  async #handle(raw: string | Buffer, wait: number): Promise<void> {
+    const frame = this.#read(raw, wait)
+    if (!frame) return
+    const trace_id = frame.trace_id ?? newTraceId()
+    try {
+      await handleFrame(this.#connection, frame, trace_id)
+    } catch (thrown) {
+      this.#fail(ChatError.from(thrown), frame, trace_id)
+    }
+  }
+
+  #fail(
+    error: ChatError,
+    { id, chat_id = this.#connection.chats.home ?? undefined }: ClientFrame,
+    trace_id: string,
+  ): void {
+    const connection = this.#connection
+    if (error.row.http >= 500) {
+      connection.deps.log.error(
+        { trace_id, chat_id, code: error.code, err: error.cause },
+        "a frame could not be handled",
+      )
+    }
+    // What concerns the URL's chat may end the connection; another chat's trouble does not.
+    if (error.row.close !== null && chat_id === connection.chats.home)
+      connection.close(error, { trace_id, id, chat_id })
+    else connection.refuse(error, { trace_id, id, chat_id })
+  }
+
+  #read(raw: string | Buffer, wait: number): ClientFrame | undefined {
+    const limit = this.#connection.deps.config.max_frame_bytes
+    const size = Buffer.byteLength(raw)
+    if (size > limit) return this.#refuse(new ChatError("frame_too_large", { params: { size, limit } }))
+    if (typeof raw !== "string") {
+      return this.#refuse(
+        new ChatError("bad_frame", { params: { problem: "binary messages are not taken, only text" } }),
+      )
+    }
+    const decoded = decode(raw)
+    const labels = decoded.ok ? decoded.frame : decoded
+    if (wait > 0) {
+      const params = { seconds: Math.ceil(wait / 1000) }
+      return this.#refuse(new ChatError("rate_limited", { params, retry_after_ms: wait }), labels)
+    }
+    return decoded.ok ? decoded.frame : this.#refuse(decoded.error, labels)
+  }
+
+  #refuse(
+    error: ChatError,
+    { trace_id = newTraceId(), id }: { trace_id?: string | undefined; id?: string | undefined } = {},
+  ): undefined {
+    this.#connection.refuse(error, { trace_id, id })
+    return undefined
+  }
+}

@@ -1,0 +1,89 @@
+// Way 1: Bun's WebSocket handlers. They are synchronous and hand on; a rejection in an async one would be nobody's (Bun 1.4).
+import type { WebSocketHandler } from "bun"
+import { ChatError } from "../errors.ts"
+import { newTraceId } from "../ids.ts"
+import { describe } from "../language/language.ts"
+import { encode } from "../protocol/codec.ts"
+import { Connection, type ConnectionDeps } from "./connection.ts"
+import { type Deadlines, startHeartbeat } from "./heartbeat.ts"
+import type { SocketData } from "./upgrade.ts"
+
+/** A frame above this closes the socket with 1009 before it is read (P2.5). */
+const maxPayload = 1_048_576
+/** A client with more than this waiting is cut off (P7.5). */
+const cutOffAt = 1_048_576
+
+export interface Sockets {
+  readonly handler: WebSocketHandler<SocketData>
+  /** Sends everybody away, in slices, each with a random pause to come back after. */
+  drain(): void
+  stop(): void
+}
+
+export function openSockets(deps: ConnectionDeps): Sockets {
+  const { clock, config } = deps
+  const connections = new Map<Connection, Deadlines>()
+  const perUser = new Map<number, number>()
+  const stop = startHeartbeat({ clock, config, connections: () => connections })
+  const interval = config.heartbeat_interval * 1000
+
+  const handler: WebSocketHandler<SocketData> = {
+    maxPayloadLength: maxPayload,
+    backpressureLimit: cutOffAt,
+    // Else Bun drops frames silently for a slow client and leaves the socket open: a gap that nobody is told of.
+    closeOnBackpressureLimit: true,
+    idleTimeout: 0,
+    sendPings: false,
+    perMessageDeflate: false,
+    open(ws) {
+      const { visit } = ws.data
+      const error = visit.ok ? tooMany(visit.principal.user_id) : visit.error
+      if (error || !visit.ok) {
+        const refusal = error ?? new ChatError("internal")
+        ws.send(encode({ type: "error", data: describe(refusal, ws.data.language), trace_id: newTraceId() }))
+        ws.close(refusal.row.close ?? 1011, refusal.code)
+        return
+      }
+      const { principal, request } = visit
+      const connection = new Connection(ws, principal, request, deps)
+      ws.data.connection = connection
+      connections.set(connection, { pingAt: clock.now() + interval, askedFor: null })
+      perUser.set(principal.user_id, (perUser.get(principal.user_id) ?? 0) + 1)
+    },
+    message(ws, message) {
+      ws.data.connection?.inbox.receive(message)
+    },
+    pong(ws) {
+      if (ws.data.connection) ws.data.connection.inbox.pongDueAt = null
+    },
+    drain(ws) {
+      ws.data.connection?.drained()
+    },
+    close(ws) {
+      const { connection } = ws.data
+      if (!connection) return
+      connection.closed()
+      connections.delete(connection)
+      const left = (perUser.get(connection.principal.user_id) ?? 1) - 1
+      if (left > 0) perUser.set(connection.principal.user_id, left)
+      else perUser.delete(connection.principal.user_id)
+    },
+  }
+
+  function tooMany(user_id: number): ChatError | undefined {
+    const limit = config.max_connections_per_user
+    return (perUser.get(user_id) ?? 0) >= limit
+      ? new ChatError("too_many_connections", { params: { limit } })
+      : undefined
+  }
+
+  return {
+    handler,
+    stop,
+    drain() {
+      for (const connection of connections.keys()) {
+        connection.close(new ChatError("draining", { retry_after_ms: Math.random() * 10_000 }))
+      }
+    },
+  }
+}

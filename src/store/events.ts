@@ -1,0 +1,101 @@
+// The durable log of a chat, read back: for a replay, for a gap, and as the state of a chat that comes into memory.
+import { and, asc, desc, eq, gt, isNull } from "drizzle-orm"
+import type { Message } from "../protocol/message.ts"
+import type { Session } from "../protocol/session.ts"
+import type { Database } from "./database.ts"
+import { type EventRow, events, type InputRow, inputs, messages, sessions, type TurnRow, turns } from "./schema.ts"
+import { openTurnsQuery } from "./turns.ts"
+
+export interface LoggedEvent {
+  readonly event: EventRow
+  /** The body, for `message` and `result`. */
+  readonly message: Message | null
+}
+
+/** The events after `cursor`, in order, at most `limit`. */
+export async function eventsSince(
+  db: Database,
+  session_id: string,
+  cursor: number,
+  limit: number,
+): Promise<LoggedEvent[]> {
+  return db.orm
+    .select({ event: events, message: messages })
+    .from(events)
+    .leftJoin(messages, and(eq(messages.session_id, events.session_id), eq(messages.seq, events.seq)))
+    .where(and(eq(events.session_id, session_id), gt(events.seq, cursor)))
+    .orderBy(asc(events.seq))
+    .limit(limit)
+}
+
+export interface ChatState {
+  readonly session: Session
+  readonly turns: readonly TurnRow[]
+  readonly question: InputRow | null
+}
+
+/** A chat as it is after its last event. One read transaction, so that the parts belong together. */
+export async function loadChat(db: Database, session_id: string): Promise<ChatState | undefined> {
+  const [session, open, question] = await db.orm.batch([
+    db.orm.select().from(sessions).where(eq(sessions.id, session_id)).limit(1),
+    openTurnsQuery(db, session_id),
+    openQuestionQuery(db, session_id),
+  ])
+  if (!session[0]) return undefined
+  return { session: session[0], turns: open, question: question[0] ?? null }
+}
+
+/** By its key, whoever owns it: for the service itself, never for a caller. */
+export async function sessionByKey(db: Database, id: string): Promise<Session | undefined> {
+  return (await db.orm.select().from(sessions).where(eq(sessions.id, id)).limit(1))[0]
+}
+
+function openQuestionQuery(db: Database, session_id: string) {
+  return db.orm
+    .select()
+    .from(inputs)
+    .where(and(eq(inputs.session_id, session_id), isNull(inputs.answered_by)))
+    .orderBy(desc(inputs.create_time))
+    .limit(1)
+}
+
+/** A message of a person by the id that the person gave it (P3.3). */
+export async function messageByClientId(
+  db: Database,
+  { session_id, user_id, client_id }: { session_id: string; user_id: number; client_id: string },
+): Promise<Message | undefined> {
+  const rows = await db.orm
+    .select()
+    .from(messages)
+    .where(and(eq(messages.session_id, session_id), eq(messages.user_id, user_id), eq(messages.client_id, client_id)))
+    .limit(1)
+  return rows[0]
+}
+
+export interface Snapshot {
+  /** The chat as it was after this event. */
+  readonly last_seq: number
+  readonly messages: Message[]
+}
+
+/** The newest `limit` messages that were not deleted, oldest first, and the place in the log at which that was so. */
+export async function snapshotOf(db: Database, session_id: string, limit: number): Promise<Snapshot> {
+  const [session, rows] = await db.orm.batch([
+    db.orm.select({ last_seq: sessions.last_seq }).from(sessions).where(eq(sessions.id, session_id)).limit(1),
+    db.orm
+      .select()
+      .from(messages)
+      .where(and(eq(messages.session_id, session_id), isNull(messages.deleted_at)))
+      .orderBy(desc(messages.seq))
+      .limit(limit),
+  ])
+  return { last_seq: session[0]?.last_seq ?? 0, messages: rows.reverse() }
+}
+
+export async function messageByKey(db: Database, id: string): Promise<Message | undefined> {
+  return (await db.orm.select().from(messages).where(eq(messages.id, id)).limit(1))[0]
+}
+
+export async function turnOf(db: Database, message_id: string): Promise<TurnRow | undefined> {
+  return (await db.orm.select().from(turns).where(eq(turns.message_id, message_id)).limit(1))[0]
+}

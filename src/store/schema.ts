@@ -1,0 +1,147 @@
+// The tables. A field has one spelling from column to client, so a row is what is sent; the checks at the end prove it.
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
+import type { Message, MessageKind, MessageState, Part, Usage } from "../protocol/message.ts"
+import type { ChatType, Lifecycle, Session, SessionState } from "../protocol/session.ts"
+import type { TurnState } from "../protocol/turn.ts"
+
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text().primaryKey(),
+    user_id: integer().notNull(),
+    chat_id: text().notNull(),
+    flow_id: text().notNull(),
+    chat_type: text().$type<ChatType>().notNull(),
+    topic: text(),
+    logo: text(),
+    state: text().$type<SessionState>().notNull(),
+    lifecycle: text().$type<Lifecycle>().notNull(),
+    last_seq: integer().notNull().default(0),
+    epoch: text().notNull(),
+    create_time: text().notNull(),
+    update_time: text().notNull(),
+    deleted_at: text(),
+  },
+  (table) => [
+    // chat_id is the caller's own name for it, so it is unique for its owner only (P1.3).
+    uniqueIndex("sessions_owner_chat").on(table.user_id, table.chat_id),
+    index("sessions_owner_recent").on(table.user_id, table.update_time, table.id),
+    index("sessions_recent").on(table.update_time, table.id),
+    index("sessions_flow").on(table.flow_id, table.update_time),
+  ],
+)
+
+export const messages = sqliteTable(
+  "messages",
+  {
+    id: text().primaryKey(),
+    session_id: text().notNull(),
+    chat_id: text().notNull(),
+    flow_id: text().notNull(),
+    chat_type: text().$type<ChatType>().notNull(),
+    user_id: integer().notNull(),
+    is_bot: integer({ mode: "boolean" }).notNull(),
+    kind: text().$type<MessageKind>().notNull(),
+    state: text().$type<MessageState>().notNull(),
+    message: text(),
+    parts: text({ mode: "json" }).$type<Part[]>().notNull(),
+    extra: text(),
+    source: integer().notNull().default(0),
+    seq: integer().notNull(),
+    turn_id: text(),
+    client_id: text(),
+    reply_to: text(),
+    liked: integer().notNull().default(0),
+    usage: text({ mode: "json" }).$type<Usage>(),
+    create_time: text().notNull(),
+    deleted_at: text(),
+  },
+  (table) => [
+    uniqueIndex("messages_order").on(table.session_id, table.seq),
+    uniqueIndex("messages_once").on(table.session_id, table.user_id, table.client_id),
+    index("messages_owner_time").on(table.user_id, table.create_time),
+    index("messages_turn").on(table.turn_id),
+  ],
+)
+
+/** The durable log that a replay reads. A message's body is not in here but in `messages`, under `ref`. */
+export const events = sqliteTable(
+  "events",
+  {
+    session_id: text().notNull(),
+    seq: integer().notNull(),
+    kind: text().$type<"message" | "result" | "status" | "interrupt" | "end">().notNull(),
+    /** The message or turn that the event is about. */
+    ref: text(),
+    /** The frame's data, save for messages. */
+    data: text({ mode: "json" }).$type<unknown>(),
+    trace_id: text().notNull(),
+    create_time: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.session_id, table.seq] })],
+)
+
+export const turns = sqliteTable(
+  "turns",
+  {
+    id: text().primaryKey(),
+    session_id: text().notNull(),
+    /** The question. */
+    message_id: text().notNull(),
+    /** The seq of the question: the place in line. */
+    seq: integer().notNull(),
+    /** The bot's message, known before it is written so that deltas can name it. */
+    answer_id: text().notNull(),
+    state: text().$type<TurnState>().notNull(),
+    /** The instance that runs it, under a lease. */
+    instance: text(),
+    /** Grows with each take-over; every write of a turn names it (fencing). */
+    generation: integer().notNull().default(0),
+    /** Milliseconds since the epoch. */
+    lease_expires_at: integer(),
+    attempts: integer().notNull().default(0),
+    /** What was streamed so far, kept each second or 4 KiB. */
+    partial_text: text().notNull().default(""),
+    partial_reasoning: text().notNull().default(""),
+    /** The handler's own, for the next turn or the next attempt. */
+    checkpoint: text({ mode: "json" }).$type<unknown>(),
+    stop_requested_at: text(),
+    error: text({ mode: "json" }).$type<{ code: string; params: Record<string, string | number> }>(),
+    trace_id: text().notNull(),
+    language: text().notNull(),
+    create_time: text().notNull(),
+    start_time: text(),
+    end_time: text(),
+  },
+  (table) => [
+    index("turns_line").on(table.session_id, table.state, table.seq),
+    index("turns_leases").on(table.state, table.lease_expires_at),
+  ],
+)
+
+/** Questions of bots to people. */
+export const inputs = sqliteTable(
+  "inputs",
+  {
+    id: text().primaryKey(),
+    session_id: text().notNull(),
+    turn_id: text().notNull(),
+    prompt: text().notNull(),
+    schema: text({ mode: "json" }).$type<Record<string, unknown>>(),
+    /** The message that answered; null = open. */
+    answered_by: text(),
+    create_time: text().notNull(),
+    answer_time: text(),
+  },
+  (table) => [index("inputs_open").on(table.session_id, table.answered_by)],
+)
+
+export type SessionRow = typeof sessions.$inferSelect
+export type MessageRow = typeof messages.$inferSelect
+export type EventRow = typeof events.$inferSelect
+export type TurnRow = typeof turns.$inferSelect
+export type InputRow = typeof inputs.$inferSelect
+
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
+const proved: [Same<SessionRow, Session>, Same<MessageRow, Message>] = [true, true]
+void proved

@@ -1,0 +1,45 @@
+// Changes of a session that leave nothing in its log: it comes to be, and its person comes and goes.
+import { and, eq, inArray, isNull } from "drizzle-orm"
+import type { Lifecycle, Session } from "../protocol/session.ts"
+import type { Database } from "./database.ts"
+import { messages, sessions } from "./schema.ts"
+
+/** The caller's session of this name, deleted or not: a name is never given twice. */
+export async function sessionByName(db: Database, user_id: number, chat_id: string): Promise<Session | undefined> {
+  const rows = await db.orm
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.user_id, user_id), eq(sessions.chat_id, chat_id)))
+    .limit(1)
+  return rows[0]
+}
+
+/** Makes the session unless the name is taken; false when it is. */
+export async function insertSession(db: Database, session: Session): Promise<boolean> {
+  const rows = await db.orm.insert(sessions).values(session).onConflictDoNothing().returning({ id: sessions.id })
+  return rows.length > 0
+}
+
+/** Moves the lifecycle on from one of `from`; false when it was in none of them. */
+export async function moveLifecycle(
+  db: Database,
+  id: string,
+  from: readonly Lifecycle[],
+  to: Lifecycle,
+): Promise<boolean> {
+  const rows = await db.orm
+    .update(sessions)
+    .set({ lifecycle: to })
+    .where(and(eq(sessions.id, id), inArray(sessions.lifecycle, [...from])))
+    .returning({ id: sessions.id })
+  return rows.length > 0
+}
+
+/** Which of these are messages of the chat and not deleted yet. */
+export async function deletableMessages(db: Database, session_id: string, ids: readonly string[]): Promise<string[]> {
+  const rows = await db.orm
+    .select({ id: messages.id })
+    .from(messages)
+    .where(and(eq(messages.session_id, session_id), inArray(messages.id, [...ids]), isNull(messages.deleted_at)))
+  return rows.map(({ id }) => id)
+}

@@ -1,0 +1,84 @@
+// Counts sessions, messages, turns and tokens: three aggregates in one read transaction. What is deleted is not counted.
+import { and, count, eq, gte, isNull, lt, type SQL, sql } from "drizzle-orm"
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
+import type { Statistics } from "../protocol/rest.ts"
+import { ChatType, Lifecycle, SessionState } from "../protocol/session.ts"
+import { TurnState } from "../protocol/turn.ts"
+import type { Database } from "./database.ts"
+import { messages, sessions, turns } from "./schema.ts"
+import { ownSessions, read, type SessionsOf } from "./sessions.ts"
+
+/** Times are ISO 8601 in UTC with milliseconds, of the `create_time` of what is counted; `since` is included, `until` is not. */
+export interface StatisticsFilter extends SessionsOf {
+  readonly since?: string | undefined
+  readonly until?: string | undefined
+}
+
+export async function readStatistics(db: Database, filter: StatisticsFilter): Promise<Statistics> {
+  const { since, until } = filter
+  const chosen = (created: SQLiteColumn): SQL | undefined =>
+    and(
+      ownSessions(filter),
+      since === undefined ? undefined : gte(created, since),
+      until === undefined ? undefined : lt(created, until),
+    )
+  // One pass each, without GROUP BY, which would sort. Cross joins go from sessions to what they hold (see messages.ts).
+  const [[ofSessions], [ofMessages], [ofTurns]] = await read(
+    db.orm.batch([
+      db.orm.select(sessionCounts).from(sessions).where(chosen(sessions.create_time)),
+      db.orm
+        .select(messageCounts)
+        .from(sessions)
+        .crossJoin(messages)
+        .where(and(chosen(messages.create_time), eq(messages.session_id, sessions.id), isNull(messages.deleted_at))),
+      db.orm
+        .select(turnCounts)
+        .from(sessions)
+        .crossJoin(turns)
+        .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id))),
+    ]),
+  )
+  if (!ofSessions || !ofMessages || !ofTurns) throw new Error("an aggregate gives one row")
+  return { sessions: ofSessions, messages: ofMessages.messages, turns: ofTurns, usage: ofMessages.usage }
+}
+
+const sessionCounts = {
+  total: count(),
+  by_state: countEach(sessions.state, SessionState.options),
+  by_chat_type: countEach(sessions.chat_type, ChatType.options),
+  by_lifecycle: countEach(sessions.lifecycle, Lifecycle.options),
+}
+
+const input = sql`${messages.usage} ->> 'input_tokens'`
+const output = sql`${messages.usage} ->> 'output_tokens'`
+const messageCounts = {
+  messages: {
+    total: count(),
+    by_people: countIf(sql`not ${messages.is_bot}`),
+    by_bots: countIf(sql`${messages.is_bot}`),
+  },
+  usage: {
+    input_tokens: sum(input),
+    output_tokens: sum(output),
+    // Some models tell the parts only.
+    total_tokens: sum(
+      sql`coalesce(${messages.usage} ->> 'total_tokens', coalesce(${input}, 0) + coalesce(${output}, 0))`,
+    ),
+  },
+}
+
+const turnCounts = { by_state: countEach(turns.state, TurnState.options) }
+
+function countEach<K extends string>(column: SQLiteColumn, values: readonly K[]): Record<K, SQL<number>> {
+  const each = values.map((value) => [value, countIf(eq(column, value))])
+  // Object.fromEntries forgets the keys' type.
+  return Object.fromEntries(each) as Record<K, SQL<number>>
+}
+
+function countIf(condition: SQL): SQL<number> {
+  return sql<number>`count(*) filter (where ${condition})`
+}
+
+function sum(value: SQL): SQL<number> {
+  return sql<number>`coalesce(sum(${value}), 0)`
+}

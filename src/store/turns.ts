@@ -1,0 +1,141 @@
+// Turns outside the way of a message: checkpoints, leases, take-over, and what a bot needs to know of before.
+import type { InStatement } from "@libsql/client"
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, sql } from "drizzle-orm"
+import { alias } from "drizzle-orm/sqlite-core"
+import type { Message } from "../protocol/message.ts"
+import type { Database } from "./database.ts"
+import { messages, type TurnRow, turns } from "./schema.ts"
+
+/** What a turn has streamed so far. */
+export interface Checkpoint {
+  readonly turn_id: string
+  readonly generation: number
+  readonly text: string
+  readonly reasoning: string
+  /** The handler's own. */
+  readonly checkpoint: unknown
+}
+
+/** One statement for all; returns the ids of the turns that are still ours. */
+export function checkpointStatement(checkpoints: readonly Checkpoint[]): InStatement {
+  return {
+    sql: `update turns set partial_text = j.value ->> 'text', partial_reasoning = j.value ->> 'reasoning',
+  checkpoint = nullif(j.value -> 'checkpoint', 'null')
+from json_each(?1) j where turns.id = j.value ->> 'turn_id' and turns.generation = j.value ->> 'generation'
+  and turns.state = 'running'
+returning id`,
+    args: [JSON.stringify(checkpoints)],
+  }
+}
+
+export async function turnById(db: Database, id: string): Promise<TurnRow | undefined> {
+  return (await db.orm.select().from(turns).where(eq(turns.id, id)).limit(1))[0]
+}
+
+/** The turns of a chat that have not ended, first in line first. */
+export function openTurnsQuery(db: Database, session_id: string) {
+  return db.orm
+    .select()
+    .from(turns)
+    .where(and(eq(turns.session_id, session_id), inArray(turns.state, ["running", "queued"])))
+    .orderBy(asc(turns.seq))
+}
+
+/** Prolongs the leases of all running turns of an instance; returns the ids that it still holds. */
+export async function renewLeases(db: Database, instance: string, expires_at: number): Promise<string[]> {
+  const rows = await db.orm
+    .update(turns)
+    .set({ lease_expires_at: expires_at })
+    .where(and(eq(turns.instance, instance), eq(turns.state, "running")))
+    .returning({ id: turns.id })
+  return rows.map(({ id }) => id)
+}
+
+export interface TakeOver {
+  readonly instance: string
+  readonly now: number
+  readonly expires_at: number
+  /** Leases of others count as expired: the caller is the database's only instance. */
+  readonly all: boolean
+}
+
+/** Takes running turns whose holder is gone, under a new generation. */
+export async function takeOver(db: Database, { instance, now, expires_at, all }: TakeOver): Promise<TurnRow[]> {
+  return db.orm
+    .update(turns)
+    .set({
+      instance,
+      lease_expires_at: expires_at,
+      generation: sql`${turns.generation} + 1`,
+      attempts: sql`${turns.attempts} + 1`,
+    })
+    .where(
+      and(eq(turns.state, "running"), all ? sql`${turns.instance} <> ${instance}` : lt(turns.lease_expires_at, now)),
+    )
+    .returning()
+}
+
+/** Takes the first in line of chats where nobody runs a turn: their instance died between two turns. */
+export async function takeStranded(
+  db: Database,
+  { instance, expires_at, now }: TakeOver,
+  before: string,
+): Promise<TurnRow[]> {
+  return db.orm
+    .update(turns)
+    .set({
+      state: "running",
+      instance,
+      lease_expires_at: expires_at,
+      generation: sql`${turns.generation} + 1`,
+      attempts: sql`${turns.attempts} + 1`,
+      start_time: new Date(now).toISOString(),
+    })
+    .where(
+      and(
+        eq(turns.state, "queued"),
+        lt(turns.create_time, before),
+        sql`not exists (select 1 from ${turns} o where o.session_id = ${turns}.session_id and o.state in ('queued', 'running') and o.seq < ${turns}.seq)`,
+      ),
+    )
+    .returning()
+}
+
+/** The checkpoint that the chat's handler left in the turn before `seq`. */
+export async function checkpointBefore(db: Database, session_id: string, seq: number): Promise<unknown> {
+  const rows = await db.orm
+    .select({ checkpoint: turns.checkpoint })
+    .from(turns)
+    .where(and(eq(turns.session_id, session_id), lt(turns.seq, seq)))
+    .orderBy(desc(turns.seq))
+    .limit(1)
+  return rows[0]?.checkpoint ?? null
+}
+
+/** The last `limit` complete exchanges before `seq`, oldest first: nothing interrupted, failed or deleted. */
+export async function exchangesBefore(
+  db: Database,
+  session_id: string,
+  seq: number,
+  limit: number,
+): Promise<{ question: Message; answer: Message }[]> {
+  const answers = alias(messages, "answers")
+  const rows = await db.orm
+    .select({ question: messages, answer: answers })
+    .from(turns)
+    .innerJoin(messages, eq(messages.id, turns.message_id))
+    .innerJoin(answers, eq(answers.id, turns.answer_id))
+    .where(
+      and(
+        eq(turns.session_id, session_id),
+        lt(turns.seq, seq),
+        inArray(turns.state, ["completed", "waiting_input"]),
+        isNull(messages.deleted_at),
+        isNull(answers.deleted_at),
+        isNotNull(answers.message),
+      ),
+    )
+    .orderBy(desc(turns.seq))
+    .limit(limit)
+  return rows.reverse()
+}

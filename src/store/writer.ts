@@ -1,0 +1,149 @@
+// Group commit: one batch in flight; what arrives meanwhile goes into the next. One disk flush or one round trip to the
+// primary serves everybody who waits, and a chat's appends keep their order.
+import type { InStatement, ResultSet } from "@libsql/client"
+import type { Clock } from "../clock.ts"
+import { ChatError } from "../errors.ts"
+import { type Append, appendStatements } from "./append.ts"
+import type { Database } from "./database.ts"
+import { type Checkpoint, checkpointStatement } from "./turns.ts"
+
+export interface Appended {
+  /** Places of the append's events, in order. Empty: a guard did not hold, and nothing happened. */
+  readonly seqs: readonly number[]
+  /** Of the new turn. */
+  readonly turn_state?: "queued" | "running"
+  /** The turn that was taken next. */
+  readonly claimed?: string
+}
+
+interface Waiting<Work, Result> {
+  readonly work: Work
+  resolve(result: Result): void
+  reject(error: unknown): void
+}
+
+const batchSize = 256
+
+export class Writer {
+  readonly #db: Database
+  readonly #clock: Clock
+  /** By session: only the first of each may be in a batch. */
+  readonly #appends = new Map<string, Waiting<Append, Appended>[]>()
+  /** By turn: a newer checkpoint takes the place of one that has not left yet. */
+  #checkpoints = new Map<string, Waiting<Checkpoint, boolean>>()
+  #busy = false
+
+  constructor(db: Database, clock: Clock) {
+    this.#db = db
+    this.#clock = clock
+  }
+
+  /** Resolves after the commit. Rejects with `store_unavailable` when it is not known to have happened. */
+  append(append: Append): Promise<Appended> {
+    return new Promise((resolve, reject) => {
+      const waiting = { work: append, resolve, reject }
+      const line = this.#appends.get(append.session_id)
+      if (line) line.push(waiting)
+      else this.#appends.set(append.session_id, [waiting])
+      this.#wake()
+    })
+  }
+
+  /** Keeps what a turn streamed so far. False: the turn is no longer ours (or a newer checkpoint took its place). */
+  checkpoint(checkpoint: Checkpoint): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#checkpoints.get(checkpoint.turn_id)?.resolve(true)
+      this.#checkpoints.set(checkpoint.turn_id, { work: checkpoint, resolve, reject })
+      this.#wake()
+    })
+  }
+
+  #wake(): void {
+    if (this.#busy) return
+    this.#busy = true
+    // The end of this turn of the loop, so that everything that came in with it shares the commit.
+    this.#clock.soon(() => void this.#flush())
+  }
+
+  async #flush(): Promise<void> {
+    const appends = this.#takeAppends()
+    const checkpoints = [...this.#checkpoints.values()]
+    this.#checkpoints = new Map()
+    try {
+      await this.#commit(appends, checkpoints)
+    } catch (error) {
+      await this.#oneByOne(appends, checkpoints, error)
+    }
+    this.#busy = false
+    if (this.#appends.size > 0 || this.#checkpoints.size > 0) this.#wake()
+  }
+
+  #takeAppends(): Waiting<Append, Appended>[] {
+    const taken: Waiting<Append, Appended>[] = []
+    for (const [session_id, line] of this.#appends) {
+      if (taken.length === batchSize) break
+      const first = line.shift()
+      if (first) taken.push(first)
+      // Put back at the end, so that a busy chat does not hold up the others.
+      this.#appends.delete(session_id)
+      if (line.length > 0) this.#appends.set(session_id, line)
+    }
+    return taken
+  }
+
+  async #commit(appends: Waiting<Append, Appended>[], checkpoints: Waiting<Checkpoint, boolean>[]): Promise<void> {
+    const steps = appends.length > 0 ? appendStatements(appends.map(({ work }) => work)) : []
+    const statements: InStatement[] = steps.map(({ statement }) => statement)
+    if (checkpoints.length > 0) statements.push(checkpointStatement(checkpoints.map(({ work }) => work)))
+    const results = await this.#db.client.batch(statements, "write")
+    const of = (step: string): ResultSet["rows"] => results[steps.findIndex((each) => each.step === step)]?.rows ?? []
+
+    const seqs = new Map<string, number[]>()
+    for (const row of of("events")) {
+      const session_id = String(row.session_id)
+      seqs.set(session_id, [...(seqs.get(session_id) ?? []), Number(row.seq)])
+    }
+    const states = new Map(of("turns").map((row) => [String(row.session_id), String(row.state)]))
+    const claims = new Map(of("claims").map((row) => [String(row.session_id), String(row.id)]))
+    for (const { work, resolve } of appends) {
+      const state = states.get(work.session_id)
+      const claimed = claims.get(work.session_id)
+      resolve({
+        seqs: (seqs.get(work.session_id) ?? []).sort((a, b) => a - b),
+        ...(state === "running" || state === "queued" ? { turn_state: state } : {}),
+        ...(claimed === undefined ? {} : { claimed }),
+      })
+    }
+    const ours = new Set(checkpoints.length > 0 ? results.at(-1)?.rows.map((row) => String(row.id)) : [])
+    for (const { work, resolve } of checkpoints) resolve(ours.has(work.turn_id))
+  }
+
+  /** A batch failed. Unless the database is out of reach, one append is to blame: let it fail alone. */
+  async #oneByOne(
+    appends: Waiting<Append, Appended>[],
+    checkpoints: Waiting<Checkpoint, boolean>[],
+    error: unknown,
+  ): Promise<void> {
+    const alone = appends.length + checkpoints.length === 1
+    if (alone || !isStatementFault(error)) {
+      for (const { reject } of [...appends, ...checkpoints])
+        reject(new ChatError("store_unavailable", { cause: error, retry_after_ms: 1000 }))
+      return
+    }
+    for (const append of appends)
+      await this.#commit([append], []).catch((fault: unknown) =>
+        append.reject(new ChatError("internal", { cause: fault })),
+      )
+    for (const checkpoint of checkpoints)
+      await this.#commit([], [checkpoint]).catch((fault: unknown) => checkpoint.reject(fault))
+  }
+}
+
+function isStatementFault(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    error.code.startsWith("SQLITE_CONSTRAINT")
+  )
+}

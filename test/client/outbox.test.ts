@@ -1,0 +1,240 @@
+// The client and what it says: acks, refusals, saying it again, stopping.
+import { expect, test } from "bun:test"
+import { ClientError } from "../../src/client/error.ts"
+import { ack, error, over, said, status, turnId } from "./frames.ts"
+import { Scene } from "./scene.ts"
+import type { Line } from "./scripted-server.ts"
+
+/** Ids of the next `count` messages. */
+async function ids(line: Line, count: number): Promise<(string | undefined)[]> {
+  const list: (string | undefined)[] = []
+  for (let at = 0; at < count; at++) list.push((await line.next("message")).id)
+  return list
+}
+
+test("[P3.2] send resolves when the ack has come, with its seq", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const sent = scene.chat.send("hi")
+  const frame = await line.next("message")
+  expect(frame.data).toEqual({ kind: "text", text: "hi", policy: "enqueue" })
+  expect(frame.trace_id).toBe(frame.id)
+  line.say(ack(frame.id ?? "", 1))
+  expect(await sent).toEqual({ id: frame.id ?? "", seq: 1, dup: false })
+})
+
+test("[P3.1] every kind of message can be sent, with its options", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const files = [{ name: "a.txt", url: "https://example.com/a.txt", mime_type: "text/plain" }]
+  const all = Promise.all([
+    scene.chat.send({ kind: "file", files }, { id: "1" }),
+    scene.chat.send({ kind: "command", command: "/title Cats" }, { id: "2" }),
+    scene.chat.send({ kind: "input", answer: { yes: true }, policy: "reject", extra: "{}" }, { id: "3" }),
+  ])
+  expect((await line.next("message")).data).toMatchObject({ kind: "file", files })
+  expect((await line.next("message")).data).toMatchObject({ kind: "command", command: "/title Cats" })
+  expect((await line.next("message")).data).toMatchObject({ kind: "input", answer: { yes: true }, policy: "reject" })
+  line.say(ack("1", 1), ack("2", null), ack("3", 2, true))
+  expect((await all).map(({ seq, dup }) => [seq, dup])).toEqual([
+    [1, false],
+    [null, false],
+    [2, true],
+  ])
+})
+
+test("[P3.4] a refusal rejects with its code, its sentence and whether it may succeed later", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const sent = scene.chat.send("hi", { id: "m1", signal: new AbortController().signal })
+  await line.next("message")
+  line.say(error("queue_full", { id: "m1", retry: true, retry_after_ms: 700 }))
+  const refusal = await sent.catch((cause) => cause)
+  expect(refusal).toBeInstanceOf(ClientError)
+  expect(refusal).toMatchObject({ code: "queue_full", message: "This is queue_full.", retry: true, id: "m1" })
+  expect(refusal.retry_after_ms).toBe(700)
+  expect(scene.heardOf("error")).toEqual([])
+})
+
+test("[P3.3] what was not acked is sent again with the same id, in order, after a cut", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const sent = ["a", "b", "c"].map((id) => scene.chat.send(`say ${id}`, { id }))
+  expect(await ids(line, 3)).toEqual(["a", "b", "c"])
+  line.say(ack("a", 1))
+  await sent[0]
+  const next = await scene.again(line)
+  expect(await ids(next, 2)).toEqual(["b", "c"])
+  next.say(ack("b", 2, true), ack("c", 3))
+  expect((await Promise.all(sent)).map(({ dup }) => dup)).toEqual([false, true, false])
+})
+
+test("[P3.3] what is said before the first connection is sent when it is there, after start", async () => {
+  await using scene = new Scene()
+  const sent = scene.chat.send("early", { id: "m1" })
+  expect(scene.chat.unacked).toEqual([{ id: "m1", data: { kind: "text", text: "early" } }])
+  const line = await scene.join()
+  expect(await ids(line, 1)).toEqual(["m1"])
+  line.say(ack("m1", 1))
+  await sent
+  expect(scene.chat.unacked).toEqual([])
+})
+
+test("[P2.4] at most 16 messages are on their way; each ack lets the next one go", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const names = Array.from({ length: 20 }, (_, at) => `m${at}`)
+  const sent = names.map((id) => scene.chat.send(id, { id }))
+  expect(await ids(line, 16)).toEqual(names.slice(0, 16))
+  await line.quiet()
+  expect(line.unread).toBe(0)
+  line.say(ack("m0", 1), ack("m1", 2))
+  expect(await ids(line, 2)).toEqual(["m16", "m17"])
+  for (const [at, id] of names.entries()) line.say(ack(id, at + 1, at < 2))
+  expect(await ids(line, 2)).toEqual(["m18", "m19"])
+  expect((await Promise.all(sent)).map(({ seq }) => seq)).toEqual(names.map((_, at) => at + 1))
+})
+
+test("[P3.3] an ack that does not come makes the client send again, later each time", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const sent = scene.chat.send("hi", { id: "m1" })
+  for (const wait of [5000, 10_000, 20_000]) {
+    expect(await ids(line, 1)).toEqual(["m1"])
+    scene.clock.advance(wait - 1)
+    await line.quiet()
+    // Signs of life asked for in the meantime are not what is counted here.
+    while (line.unread > 0) await line.next("ping")
+    line.say({ type: "pong", data: {}, trace_id: "t" })
+    await line.quiet()
+    scene.clock.advance(1)
+  }
+  expect(await ids(line, 1)).toEqual(["m1"])
+  line.say(ack("m1", 1, true))
+  expect((await sent).dup).toBe(true)
+})
+
+test("[P7.6] rate_limited makes the client wait as long as it is told and send again by itself", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const sent = [scene.chat.send("a", { id: "a" }), scene.chat.send("b", { id: "b" })]
+  await ids(line, 2)
+  line.say(ack("a", 1), error("rate_limited", { id: "b", retry: true, retry_after_ms: 400 }))
+  expect(await scene.when("error")).toMatchObject({ code: "rate_limited", retry: true })
+  sent.push(scene.chat.send("c", { id: "c" }))
+  scene.clock.advance(399)
+  await line.quiet()
+  expect(line.unread).toBe(0)
+  scene.clock.advance(1)
+  expect(await ids(line, 2)).toEqual(["b", "c"])
+  line.say(ack("b", 2), ack("c", 3))
+  await Promise.all(sent)
+})
+
+test("[P3.3] saying the same again while it is on its way is saying it once; something else with that id is refused", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const twice = [scene.chat.send("hi", { id: "m1" }), scene.chat.send("hi", { id: "m1" })]
+  const other = await scene.chat.send("ho", { id: "m1" }).catch((cause) => cause)
+  expect(other).toMatchObject({ code: "id_conflict", id: "m1" })
+  expect(await ids(line, 1)).toEqual(["m1"])
+  line.say(ack("m1", 1))
+  expect((await Promise.all(twice)).map(({ seq }) => seq)).toEqual([1, 1])
+  expect(line.unread).toBe(0)
+})
+
+test("[P2.5] a frame that would close the socket is refused before it is sent", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const refusal = await scene.chat.send("漢".repeat(350_000)).catch((cause) => cause)
+  expect(refusal).toMatchObject({ code: "frame_too_large", retry: false })
+  await line.quiet()
+  expect(line.unread).toBe(0)
+})
+
+test("a signal takes back a message that was not sent, and stops waiting for one that was", async () => {
+  await using scene = new Scene()
+  const early = new AbortController()
+  const unsent = scene.chat.send("never", { signal: early.signal })
+  early.abort(new Error("changed my mind"))
+  expect(unsent).rejects.toThrow("changed my mind")
+  const line = await scene.join()
+  const late = new AbortController()
+  const sent = scene.chat.send("hi", { id: "m1", signal: late.signal })
+  expect(await ids(line, 1)).toEqual(["m1"])
+  late.abort(new Error("enough"))
+  expect(sent).rejects.toThrow("enough")
+  const next = await scene.again(line)
+  await next.quiet()
+  expect(next.unread).toBe(0)
+  expect(scene.chat.send("no", { signal: AbortSignal.abort(new Error("before")) })).rejects.toThrow("before")
+})
+
+test("[P6.4] interrupt names the running turn, does not wait behind messages, and tells requested from too late", async () => {
+  await using scene = new Scene({ cursor: 0 })
+  const line = await scene.join()
+  line.say(said(1, { turn_id: turnId(1) }))
+  await scene.when("message")
+  const messages = Array.from({ length: 17 }, (_, at) => scene.chat.send("x", { id: `m${at}` }))
+  const stopped = scene.chat.interrupt()
+  await ids(line, 16)
+  const stop = await line.next("interrupt")
+  expect(stop.data).toEqual({ turn_id: turnId(1) })
+  line.say({
+    type: "interrupt",
+    data: { turn_id: turnId(1), result: "requested", by: 1 },
+    seq: 2,
+    chat_id: "c_test",
+    trace_id: "t",
+  })
+  line.say(ack(stop.id ?? "", 2))
+  expect(await stopped).toBe("requested")
+  line.say(over(3, 1, { state: "interrupted", reason: "stopped" }))
+  await scene.when("end")
+  const late = scene.chat.interrupt({ turn_id: turnId(1) })
+  const second = await line.next("interrupt")
+  line.say(ack(second.id ?? "", null))
+  expect(await late).toBe("too_late")
+  scene.chat.close()
+  expect((await Promise.allSettled(messages)).every(({ status }) => status === "rejected")).toBe(true)
+})
+
+test("[P6.4] after a cut, a stop that names its turn is sent again; one that does not could hit the next turn", async () => {
+  await using scene = new Scene({ cursor: 0 })
+  const line = await scene.join()
+  const named = scene.chat.interrupt({ turn_id: turnId(1) })
+  const first = await line.next("interrupt")
+  const nameless = scene.chat.interrupt()
+  await line.next("interrupt")
+  const failed = nameless.catch((cause) => cause)
+  const next = await scene.again(line)
+  expect(await failed).toMatchObject({ code: "connection_lost" })
+  const again = await next.next("interrupt")
+  expect(again.id).toBe(first.id)
+  next.say(ack(again.id ?? "", null))
+  expect(await named).toBe("too_late")
+  await next.quiet()
+  expect(next.unread).toBe(0)
+})
+
+test("[P6.8] status is answered by the status of the same trace, and asked again after a cut", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const asked = scene.chat.status()
+  const { id } = await line.next("status")
+  const next = await scene.again(line)
+  expect((await next.next("status")).id).toBe(id)
+  next.say(ack(id ?? "", null), status("somebody else's", { topic: "no" }), status(id ?? "", { topic: "Cats" }))
+  expect((await asked).topic).toBe("Cats")
+  expect(scene.chat.session?.topic).toBe("Cats")
+})
+
+test("[P6.6] end goes out after what was said before it", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const all = Promise.all([scene.chat.send("last words", { id: "m1" }), scene.chat.end()])
+  await ids(line, 1)
+  const end = await line.next("end")
+  line.say(ack("m1", 1), ack(end.id ?? "", 2))
+  expect((await all).map(({ seq }) => seq)).toEqual([1, 2])
+})

@@ -1,0 +1,72 @@
+// The handler contract for every handler there is, and for one with a script.
+import { z } from "zod"
+import { delay } from "../../src/clock.ts"
+import echo, { EchoOptions } from "../../src/handlers/echo.ts"
+import { defineHandler } from "../../src/handlers/handler.ts"
+import model, { ModelOptions } from "../../src/handlers/model.ts"
+import { startModelServer } from "../support/model-server.ts"
+import { registerHandlerContract } from "./handler.contract.ts"
+
+registerHandlerContract("echo", {
+  make: async () => ({
+    handler: echo,
+    options: EchoOptions.parse({}),
+    endless: EchoOptions.parse({ delay_ms: 1000 }),
+    async [Symbol.asyncDispose]() {},
+  }),
+})
+
+registerHandlerContract("model", {
+  async make() {
+    const server = await startModelServer()
+    const slow = { model: "slow", userMessage: /.*/s }
+    server.mock.on(slow, { content: "word ".repeat(500) }, { chunkSize: 5, latency: 10 })
+    const repeat = ({ messages }: { messages: { content: unknown }[] }) => ({
+      content: `You said: ${messages.at(-1)?.content}`,
+      reasoning: "Let me repeat it.",
+    })
+    // Pieces of one UTF-16 unit: every pair is cut in two.
+    server.mock.on({}, repeat, { chunkSize: 1 })
+    return {
+      handler: model,
+      options: ModelOptions.parse({ base_url: server.url }),
+      endless: ModelOptions.parse({ base_url: server.url, model: "slow" }),
+      quiet: server.abandoned,
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    }
+  },
+})
+
+const Script = z.strictObject({ ending: z.enum(["end", "wait", "ask"]).default("end") })
+
+const scripted = defineHandler({
+  name: "scripted",
+  description: "Uses every event there is.",
+  options: Script,
+  async *run({ message, options, signal, clock }) {
+    if (signal.aborted) return
+    yield { type: "reasoning", text: "First a look." }
+    const tool = { tool_call_id: "1", name: "search", input: { q: message.message ?? "" } }
+    yield { type: "tool", tool: { ...tool, state: "running" } }
+    if (options.ending === "wait") await delay(clock, 60_000, signal)
+    if (signal.aborted) return
+    yield { type: "tool", tool: { ...tool, state: "completed", output: ["found"] } }
+    yield { type: "step", step: { step_id: "1", name: "write", state: "running" } }
+    yield { type: "text", text: message.message ?? "" }
+    yield { type: "step", step: { step_id: "1", name: "write", state: "completed" } }
+    yield { type: "title", title: "A script" }
+    yield { type: "usage", usage: { total_tokens: 3 } }
+    yield { type: "checkpoint", checkpoint: { at: "end" } }
+    if (options.ending === "ask") yield { type: "question", prompt: "Go on?", schema: { type: "boolean" } }
+  },
+})
+
+registerHandlerContract("a handler with a script", {
+  make: async () => ({
+    handler: scripted,
+    options: Script.parse({}),
+    endless: Script.parse({ ending: "wait" }),
+    asking: Script.parse({ ending: "ask" }),
+    async [Symbol.asyncDispose]() {},
+  }),
+})

@@ -1,0 +1,2 @@
+// A module that fails when it is loaded.
+throw new Error("no licence")
