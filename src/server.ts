@@ -5,7 +5,7 @@ import { resolveSecret } from "./auth/secret.ts"
 import { verifyToken } from "./auth/token.ts"
 import { openMemoryBus } from "./bus/memory.ts"
 import { ChatManager } from "./chat/manager.ts"
-import { type Clock, systemClock } from "./clock.ts"
+import { type Clock, delay, systemClock } from "./clock.ts"
 import type { Config } from "./config.ts"
 import type { Handler } from "./handlers/handler.ts"
 import { createRegistry, type RouteName } from "./handlers/registry.ts"
@@ -87,7 +87,8 @@ export async function startServer(
       log.info({ instance }, "draining")
       await manager.drain(config.chat.drain_timeout * 1000)
       sockets.drain()
-      await server.stop()
+      // A client that does not answer the close frame is not waited for long.
+      await Promise.race([server.stop(), delay(clock, 2000).then(() => server.stop(true))])
       sockets.stop()
       await bus.close()
       db.close()

@@ -5,7 +5,7 @@ import type { Log } from "../log.ts"
 import { encode } from "../protocol/codec.ts"
 import type { ServerFrame } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
-import type { OpenTurn, Question } from "../protocol/turn.ts"
+import type { OpenTurn, Question, TurnEnd } from "../protocol/turn.ts"
 import type { Database } from "../store/database.ts"
 import { type ChatState, eventsSince } from "../store/events.ts"
 import type { Follower } from "./follower.ts"
@@ -48,7 +48,7 @@ export class LiveChat {
   /** Events that came before their turn. */
   readonly #ahead = new Map<number, DurableFrame>()
   #filling = false
-  readonly #ends = new Map<string, (() => void)[]>()
+  readonly #ends = new Map<string, ((state: TurnEnd) => void)[]>()
 
   constructor(state: ChatState, deps: LiveChatDeps) {
     this.#deps = deps
@@ -80,9 +80,8 @@ export class LiveChat {
     return this.#session.last_seq
   }
 
-  /** Resolves when the turn has ended, at once if it is not open. */
-  turnEnded(turn_id: string): Promise<void> {
-    if (!this.#turns.some((turn) => turn.turn_id === turn_id)) return Promise.resolve()
+  /** Resolves when the turn, which is open now, has ended. */
+  turnEnded(turn_id: string): Promise<TurnEnd> {
     return new Promise((resolve) => this.#ends.set(turn_id, [...(this.#ends.get(turn_id) ?? []), resolve]))
   }
 
@@ -145,7 +144,7 @@ export class LiveChat {
         return
       case "end": {
         this.streams.endTurn(frame.data.turn_id)
-        for (const resolve of this.#ends.get(frame.data.turn_id) ?? []) resolve()
+        for (const resolve of this.#ends.get(frame.data.turn_id) ?? []) resolve(frame.data.state)
         this.#ends.delete(frame.data.turn_id)
         this.#turns = this.#turns
           .filter(({ turn_id }) => turn_id !== frame.data.turn_id)
@@ -157,6 +156,8 @@ export class LiveChat {
       }
       case "status": {
         const { state, lifecycle, topic, logo, turns, changed } = frame.data
+        // The ring holds frames as they were sent; what was deleted may not come out of it again (P4.3).
+        if (changed.includes("messages")) this.ring.clear()
         if (changed.includes("state")) this.#session = { ...this.#session, state }
         if (changed.includes("lifecycle")) this.#session = { ...this.#session, lifecycle }
         if (changed.includes("topic")) this.#session = { ...this.#session, topic }

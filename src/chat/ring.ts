@@ -19,6 +19,11 @@ export class Ring {
     }
   }
 
+  clear(): void {
+    this.#sent = []
+    this.#units = 0
+  }
+
   /** Everything after `cursor`, at most `limit` events; undefined when it does not reach back that far. */
   since(cursor: number, limit: number): readonly Sent[] | undefined {
     const first = this.#sent[0]

@@ -82,7 +82,7 @@ export class TurnRunner {
     const done = async () => {
       while (this.#working.size > 0) await Promise.all(this.#working)
     }
-    await Promise.race([done(), delay(this.#deps.clock, timeout_ms)])
+    if (timeout_ms > 0) await Promise.race([done(), delay(this.#deps.clock, timeout_ms)])
     for (const chat of this.#deps.chats) chat.running?.stop("drained")
     await done()
     this.#renewing?.()
@@ -134,9 +134,16 @@ export class TurnRunner {
     try {
       // Those that ran before the renewal: one that starts meanwhile is not in its answer and is ours all the same.
       const ran = [...chats].flatMap(({ running }) => running ?? [])
-      const held = new Set(await renewLeases(db, instance, clock.now() + leaseFor))
+      const held = new Set(
+        await renewLeases(
+          db,
+          instance,
+          ran.map(({ turn_id }) => turn_id),
+          clock.now() + leaseFor,
+        ),
+      )
       for (const running of ran) if (!held.has(running.turn_id)) running.stop("deposed")
-      if (!this.#draining && db.kind === "server") await this.#takeOver(false)
+      if (!this.#draining) await this.#takeOver(false)
     } catch (error) {
       log.warn({ err: error }, "the leases could not be renewed yet")
     }

@@ -58,6 +58,7 @@ export default defineHandler({
         deadline.arm(options.idle_timeout_s)
       }
     } catch (error) {
+      // What fails because it was stopped is no fault of the service.
       if (!signal.aborted && deadline.expired === undefined) {
         const secrets = [options.api_key ?? "", ...Object.values(options.headers ?? {})].filter(Boolean)
         throw modelError(error, { begun: answer.begun, now: clock.now(), hint: upstream?.fault, secrets })

@@ -10,7 +10,6 @@ const Shape = z.looseObject(
     description: z.string(),
     // Not `instanceof`: a plug-in may bring its own copy of zod.
     options: z.custom((options) => has(options, "safeParseAsync"), "must be a zod schema"),
-    resumable: z.boolean().optional(),
     run: z.custom((run) => typeof run === "function", "must be a function"),
   },
   "must be made by defineHandler",

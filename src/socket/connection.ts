@@ -1,8 +1,9 @@
 // Way 3: one client's socket. Its frames are checked and handled one after the other; what its chats say goes back.
 import type { ServerWebSocket } from "bun"
 import type { Principal } from "../auth/token.ts"
+import type { ChatRequest } from "../chat/find-session.ts"
 import type { Follower } from "../chat/follower.ts"
-import type { ChatManager, ChatRequest } from "../chat/manager.ts"
+import type { ChatManager } from "../chat/manager.ts"
 import type { Clock } from "../clock.ts"
 import type { ChatConfig } from "../config.ts"
 import { ChatError } from "../errors.ts"

@@ -41,12 +41,18 @@ export function openTurnsQuery(db: Database, session_id: string) {
     .orderBy(asc(turns.seq))
 }
 
-/** Prolongs the leases of all running turns of an instance; returns the ids that it still holds. */
-export async function renewLeases(db: Database, instance: string, expires_at: number): Promise<string[]> {
+/** Prolongs the leases of these turns of an instance; returns the ids that it still holds. */
+export async function renewLeases(
+  db: Database,
+  instance: string,
+  ids: readonly string[],
+  expires_at: number,
+): Promise<string[]> {
+  if (ids.length === 0) return []
   const rows = await db.orm
     .update(turns)
     .set({ lease_expires_at: expires_at })
-    .where(and(eq(turns.instance, instance), eq(turns.state, "running")))
+    .where(and(inArray(turns.id, [...ids]), eq(turns.instance, instance), eq(turns.state, "running")))
     .returning({ id: turns.id })
   return rows.map(({ id }) => id)
 }

@@ -114,7 +114,7 @@ export function registerHandlerContract(name: string, { make }: HandlerContract)
       let stopped = 0
       const run = await collect(say(subject, "Hello", { options: subject.endless, signal: controller.signal }), () => {
         stopped ||= performance.now()
-        controller.abort()
+        controller.abort("stopped")
       })
       expect(stopped).toBeGreaterThan(0)
       expect(performance.now() - stopped).toBeLessThan(promptly)

@@ -52,6 +52,7 @@ export function message(over: Partial<Message> = {}): Message {
   }
 }
 
+/** What the person asked, and what the bot answered. */
 export function exchange(asked: Partial<Message>, answered: Partial<Message>): Exchange {
   return { question: message(asked), answer: message({ is_bot: true, ...answered }) }
 }
@@ -62,6 +63,7 @@ export interface Given<Options> extends Partial<HandlerContext<Options>> {
   readonly text?: string
 }
 
+/** Everything a handler is given, on the real clock and never stopped unless said otherwise. */
 export function context<Options>({ text = "Hello", ...over }: Given<Options>): HandlerContext<Options> {
   return {
     session,

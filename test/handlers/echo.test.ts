@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 import echo, { EchoOptions } from "../../src/handlers/echo.ts"
 import { say } from "../../src/language/language.ts"
+import { FakeClock, turnOfTheLoop } from "../support/clock.ts"
 import { collect, context, joined, message } from "./context.ts"
-import { createManualClock } from "./manual-clock.ts"
 
 const options = EchoOptions.parse({})
 
@@ -48,21 +48,25 @@ test("it names the files of a message", async () => {
 })
 
 test("its delay goes by the clock it is given", async () => {
-  const clock = createManualClock()
+  const clock = new FakeClock()
   const events = echo.run(context({ options: EchoOptions.parse({ delay_ms: 15 }), clock }))[Symbol.asyncIterator]()
   expect(await events.next()).toMatchObject({ value: { text: "No " } })
   const second = events.next()
-  expect(await Promise.race([second, clock.waiting])).toBe(15)
-  clock.advance(15)
+  await clock.advance(14)
+  expect(clock.waiting).toBe(1)
+  await clock.advance(1)
+  expect(clock.waiting).toBe(0)
   expect(await second).toMatchObject({ value: { text: "model " } })
 })
 
 test("it stops in the middle of a delay", async () => {
   const controller = new AbortController()
-  const clock = createManualClock()
+  const clock = new FakeClock()
   const given = context({ options: EchoOptions.parse({ delay_ms: 15 }), clock, signal: controller.signal })
   const run = collect(echo.run(given))
-  await clock.waiting
+  await turnOfTheLoop()
+  expect(clock.waiting).toBe(1)
   controller.abort()
   expect((await run).events).toHaveLength(1)
+  expect(clock.waiting).toBe(0)
 })

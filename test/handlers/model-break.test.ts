@@ -2,9 +2,9 @@
 import { expect, test } from "bun:test"
 import { ChatError } from "../../src/errors.ts"
 import model, { ModelOptions } from "../../src/handlers/model.ts"
+import { FakeClock, turnOfTheLoop } from "../support/clock.ts"
 import { startModelServer } from "../support/model-server.ts"
 import { collect, context, joined } from "./context.ts"
-import { createManualClock } from "./manual-clock.ts"
 
 function optionsFor(base_url: string, over: Partial<ModelOptions> = {}): ModelOptions {
   return ModelOptions.parse({ base_url, ...over })
@@ -39,7 +39,7 @@ test("a cut takes nothing from a slow reader that had already been received", as
     model.run(context({ options: optionsFor(server.answerRaw({ ...stream, body, open: true })) })),
     async () => {
       server.cut()
-      await new Promise<void>((resolve) => setImmediate(resolve))
+      await turnOfTheLoop()
     },
   )
   expect(joined(run.events)).toEndWith("98 99 ")
@@ -100,11 +100,12 @@ test.each([
 test("no first token in time is model_timeout, by the clock it is given, and stops the request", async () => {
   await using server = await startModelServer()
   server.mock.onMessage("Hello", answerTo("late"), { streamingProfile: { ttft: 60_000 } })
-  const clock = createManualClock()
+  const clock = new FakeClock()
   const run = collect(model.run(context({ options: optionsFor(server.url, { first_token_timeout_s: 30 }), clock })))
   await server.received()
-  clock.advance(29_999)
-  clock.advance(1)
+  await clock.advance(29_999)
+  expect(clock.waiting).toBe(1)
+  await clock.advance(1)
   expect((await run).error).toMatchObject({ code: "model_timeout", params: { seconds: 30 } })
   await server.abandoned()
 })
@@ -113,15 +114,16 @@ test("a stall between two tokens is model_timeout, and keeps the text so far", a
   await using server = await startModelServer()
   const recordedTimings = { ttftMs: 0, interChunkDelaysMs: [0, 0, 60_000], totalDurationMs: 60_000 }
   server.mock.onMessage("Hello", answerTo("one two three"), { chunkSize: 4, recordedTimings })
-  const clock = createManualClock()
+  const clock = new FakeClock()
   const options = optionsFor(server.url, { first_token_timeout_s: 5, idle_timeout_s: 20 })
-  let last: Promise<unknown> = Promise.resolve()
-  const run = await collect(model.run(context({ options, clock })), (event) => {
+  let silence: Promise<unknown> = Promise.resolve()
+  const run = await collect(model.run(context({ options, clock })), async (event) => {
     // The reader takes its time; that is not the service's silence.
-    clock.advance(60_000)
-    if (event.type === "text" && event.text === "two ") last = clock.armed().then(() => clock.advance(20_000))
+    await clock.advance(60_000)
+    if (event.type === "text" && event.text === "two ") silence = turnOfTheLoop().then(() => clock.advance(20_000))
   })
-  await last
+  await silence
+  expect(clock.waiting).toBe(0)
   expect(joined(run.events)).toBe("one two ")
   expect(run.error).toMatchObject({ code: "model_timeout", params: { seconds: 20 } })
 })
@@ -134,7 +136,7 @@ test("a stop in the middle ends the run and closes the connection within 100 ms"
   const given = context({ options: optionsFor(server.url), signal: controller.signal })
   const run = await collect(model.run(given), () => {
     stopped = performance.now()
-    controller.abort()
+    controller.abort("stopped")
   })
   await server.abandoned()
   expect(performance.now() - stopped).toBeLessThan(100)
@@ -147,7 +149,7 @@ test("a stop before the first token closes the connection", async () => {
   const controller = new AbortController()
   const run = collect(model.run(context({ options: optionsFor(server.url), signal: controller.signal })))
   await server.received()
-  controller.abort()
+  controller.abort("stopped")
   expect(await run).toEqual({ events: [], error: undefined })
   await server.abandoned()
 })

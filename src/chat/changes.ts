@@ -1,0 +1,122 @@
+// Changes of a live chat that are no messages: each is one append, and everybody who looks on sees its event.
+import { type Clock, timestamp } from "../clock.ts"
+import { ChatError } from "../errors.ts"
+import { newId } from "../ids.ts"
+import type { Status } from "../protocol/server-frame.ts"
+import type { Session } from "../protocol/session.ts"
+import type { Database } from "../store/database.ts"
+import { sessionByKey } from "../store/events.ts"
+import { deletableMessages } from "../store/session-changes.ts"
+import type { Emitter } from "./emit.ts"
+import { statusOf } from "./frames.ts"
+import type { LiveChat } from "./live-chat.ts"
+
+export interface ChangeDeps {
+  readonly db: Database
+  readonly emitter: Emitter
+  readonly clock: Clock
+}
+
+/** Ends the session for good (P6.6). The place of the event; null when it had ended before. */
+export async function endSession({ emitter }: ChangeDeps, chat: LiveChat, trace_id: string): Promise<number | null> {
+  const ended = { state: "ended", lifecycle: "ended" } as const
+  const data = statusOf(chat, ["state", "lifecycle"])
+  const { seqs } = await emitter.append(chat.session, {
+    trace_id,
+    guard: { open: true },
+    events: [{ kind: "status", ref: null, data: { ...data, ...ended } }],
+    session: ended,
+  })
+  // Those in line are called up one by one when this one has ended, and end as well.
+  chat.running?.stop("stopped")
+  return seqs[0] ?? null
+}
+
+/** What may be changed of a session; null takes it away. */
+export interface SessionChange {
+  readonly topic?: string | null | undefined
+  readonly logo?: string | null | undefined
+}
+
+export async function updateSession(
+  { db, emitter }: ChangeDeps,
+  chat: LiveChat,
+  { topic, logo }: SessionChange,
+  trace_id: string,
+): Promise<Session> {
+  const set = { ...(topic === undefined ? {} : { topic }), ...(logo === undefined ? {} : { logo }) }
+  const changed = Object.keys(set) as ("topic" | "logo")[]
+  const { seqs } = await emitter.append(chat.session, {
+    trace_id,
+    events: [{ kind: "status", ref: null, data: { ...statusOf(chat, changed), ...set } }],
+    session: set,
+  })
+  const session = seqs.length > 0 ? await sessionByKey(db, chat.session.id) : undefined
+  if (!session) throw new ChatError("not_found", { params: { what: "session" } })
+  return session
+}
+
+/** Deletes the session, softly: it is gone for everybody, and its running turn is stopped. */
+export async function deleteSession({ emitter, clock }: ChangeDeps, chat: LiveChat, trace_id: string): Promise<void> {
+  const { seqs } = await emitter.append(chat.session, {
+    trace_id,
+    events: [{ kind: "status", ref: null, data: statusOf(chat, ["deleted"]) }],
+    session: { deleted_at: timestamp(clock.now()), state: "ended", lifecycle: "ended" },
+  })
+  if (seqs.length === 0) throw new ChatError("not_found", { params: { what: "session" } })
+  chat.running?.stop("stopped")
+}
+
+/** Deletes messages, softly; the ids that were deleted now. */
+export async function deleteMessages(
+  { db, emitter }: ChangeDeps,
+  chat: LiveChat,
+  ids: readonly string[],
+  trace_id: string,
+): Promise<string[]> {
+  const found = await deletableMessages(db, chat.session.id, ids)
+  if (found.length === 0) return []
+  const data: Status = { ...statusOf(chat, ["messages"]), deleted_messages: found }
+  const { seqs } = await emitter.append(chat.session, {
+    trace_id,
+    events: [{ kind: "status", ref: null, data }],
+    delete_messages: found,
+  })
+  return seqs.length > 0 ? found : []
+}
+
+/** Says something in the bot's name, outside a turn. Resolves with its place. */
+export async function speak(
+  { emitter, clock }: ChangeDeps,
+  chat: LiveChat,
+  text: string,
+  trace_id: string,
+): Promise<number> {
+  const { id: session_id, chat_id, flow_id, chat_type, user_id } = chat.session
+  const create_time = timestamp(clock.now())
+  const id = newId("message")
+  const { seqs } = await emitter.append(chat.session, {
+    trace_id,
+    create_time,
+    guard: { open: true },
+    messages: [
+      {
+        ...{ id, session_id, chat_id, flow_id, chat_type, user_id, is_bot: true, kind: "text", state: "completed" },
+        ...{
+          message: text,
+          parts: [],
+          extra: null,
+          source: 0,
+          turn_id: null,
+          client_id: null,
+          reply_to: null,
+          liked: 0,
+        },
+        ...{ usage: null, create_time, deleted_at: null },
+      },
+    ],
+    events: [{ kind: "result", ref: id, data: null }],
+  })
+  if (seqs[0] === undefined) throw new ChatError("session_ended")
+  return seqs[0]
+}

@@ -1,0 +1,41 @@
+// bun run test: type check, lint, tests. The last line counts what ran; the exit code is 0 only when nothing failed.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const checks: Record<string, string[]> = {
+  "type check": ["tsc", "-p", "."],
+  lint: ["biome", "check", "--error-on-warnings", "."],
+}
+
+const only = Bun.argv.slice(2)
+let passed = 0
+let failed = 0
+let skipped = 0
+
+for (const [name, command] of Object.entries(checks)) {
+  const { exitCode } = Bun.spawnSync([process.execPath, "x", "--no-install", ...command], {
+    stdio: ["ignore", "inherit", "inherit"],
+  })
+  process.stdout.write(`${exitCode === 0 ? "(pass)" : "(fail)"} ${name}\n`)
+  if (exitCode === 0) passed += 1
+  else failed += 1
+}
+
+const folder = mkdtempSync(join(tmpdir(), "bisheng-chat-report-"))
+const report = join(folder, "junit.xml")
+const { exitCode } = Bun.spawnSync(
+  [process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`, ...only],
+  { stdio: ["ignore", "inherit", "inherit"] },
+)
+const root = /<testsuites\b[^>]*>/.exec(readFileSync(report, "utf8"))?.[0] ?? ""
+rmSync(folder, { recursive: true })
+const count = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(root)?.[1] ?? 0)
+const failures = count("failures")
+skipped += count("skipped")
+passed += count("tests") - failures - count("skipped")
+// A file that does not load fails without a test of its own.
+failed += exitCode !== 0 && failures === 0 ? 1 : failures
+
+process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`)
+process.exit(failed === 0 ? 0 : 1)
