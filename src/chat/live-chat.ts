@@ -8,6 +8,7 @@ import type { Session } from "../protocol/session.ts"
 import type { OpenTurn, Question, TurnEnd } from "../protocol/turn.ts"
 import type { Database } from "../store/database.ts"
 import { type ChatState, eventsSince } from "../store/events.ts"
+import { Context } from "./context.ts"
 import type { Follower } from "./follower.ts"
 import { type DurableFrame, frameOf, isDurable, openTurnOf, questionOf } from "./frames.ts"
 import { Ring } from "./ring.ts"
@@ -25,6 +26,8 @@ export interface LiveChatDeps {
   readonly clock: Clock
   readonly log: Log
   readonly fanOut: FanOut
+  /** Exchanges that a bot gets as context. */
+  readonly max_exchanges: number
 }
 
 /** The turn that runs on this instance. */
@@ -40,6 +43,7 @@ export class LiveChat {
   readonly followers = new Map<string, Follower>()
   readonly ring = new Ring()
   readonly streams = new Streams()
+  readonly context = new Context()
   running: Running | null = null
   readonly #deps: LiveChatDeps
   #session: Session
@@ -131,6 +135,7 @@ export class LiveChat {
         if (parts.some((part) => part.type === "input" && part.input_id === this.#question?.input_id))
           this.#question = null
         if (!turn_id) return
+        this.context.heard(frame.data)
         const state = this.#turns.length === 0 ? "running" : "queued"
         this.#turns = [...this.#turns, { turn_id, message_id: id, state, create_time }]
         this.#session = { ...this.#session, state: "running", lifecycle: "active" }
@@ -138,12 +143,16 @@ export class LiveChat {
       }
       case "result":
         this.streams.end(frame.data.id)
+        this.context.answered(frame.data)
         return
       case "interrupt":
         if (this.running && frame.data.turn_id === this.running.turn_id) this.running.stop("stopped")
         return
       case "end": {
         this.streams.endTurn(frame.data.turn_id)
+        this.context.ended(frame.data, this.#deps.max_exchanges)
+        // Run elsewhere, it may have left a checkpoint that only the store knows.
+        if (this.running?.turn_id !== frame.data.turn_id) this.context.forget()
         for (const resolve of this.#ends.get(frame.data.turn_id) ?? []) resolve(frame.data.state)
         this.#ends.delete(frame.data.turn_id)
         this.#turns = this.#turns
@@ -157,7 +166,10 @@ export class LiveChat {
       case "status": {
         const { state, lifecycle, topic, logo, turns, changed } = frame.data
         // The ring holds frames as they were sent; what was deleted may not come out of it again (P4.3).
-        if (changed.includes("messages")) this.ring.clear()
+        if (changed.includes("messages")) {
+          this.ring.clear()
+          this.context.forget()
+        }
         if (changed.includes("state")) this.#session = { ...this.#session, state }
         if (changed.includes("lifecycle")) this.#session = { ...this.#session, lifecycle }
         if (changed.includes("topic")) this.#session = { ...this.#session, topic }

@@ -69,6 +69,7 @@ export class ChatManager {
     this.#chats = new LiveChats({
       ...{ db, bus, clock, log, fanOut },
       keep_ms: config.chat.connection_timeout * 1000,
+      max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       onIdle: async (chat) => void (await moveLifecycle(db, chat.session.id, ["active"], "paused")),
     })
     this.#turns = new TurnRunner({ ...deps, emitter, chats: this.#chats })

@@ -33,7 +33,7 @@ export class TurnRunner {
     const { db, emitter, registry, clock, log, config } = deps
     this.#turnDeps = {
       ...{ db, emitter, registry, clock, log },
-      max_history_messages: config.chat.max_history_messages,
+      max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       claim: () => (this.#draining ? undefined : this.lease()),
     }
   }

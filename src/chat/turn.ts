@@ -9,7 +9,6 @@ import { problemOf } from "../protocol/codec.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Question } from "../protocol/turn.ts"
 import type { Database } from "../store/database.ts"
-import { checkpointBefore, exchangesBefore } from "../store/turns.ts"
 import { Answer } from "./answer.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
@@ -29,7 +28,7 @@ export interface TurnDeps {
   readonly registry: Registry
   readonly clock: Clock
   readonly log: Log
-  readonly max_history_messages: number
+  readonly max_exchanges: number
   /** The next in line is taken in the commit that ends this turn, so that no crash in between can strand it. */
   /** Undefined while draining: what is in line is left for an instance that stays. */
   claim(): Lease | undefined
@@ -68,7 +67,9 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     if (stopping.signal.reason === "deposed") return undefined
     if (outcome.error)
       log.warn({ err: outcome.error.cause ?? outcome.error, code: outcome.error.code }, "the turn failed")
-    return await endTurn(deps, chat, turn, answer, outcome, log)
+    const next = await endTurn(deps, chat, turn, answer, outcome, log)
+    chat.context.keep(answer.checkpoint ?? null)
+    return next
   } finally {
     chat.running = null
   }
@@ -107,9 +108,8 @@ async function work(
   try {
     const route = deps.registry.pick(flow_id, chat_type)
     if (!route) throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })
-    const exchanges = Math.floor(deps.max_history_messages / 2)
-    const history = exchanges > 0 ? await exchangesBefore(deps.db, session_id, turn.seq, exchanges) : []
-    answer.checkpoint ??= await checkpointBefore(deps.db, session_id, turn.seq)
+    const { history, checkpoint } = await chat.context.read(deps.db, session_id, turn.seq, deps.max_exchanges)
+    answer.checkpoint ??= checkpoint
     const events = route.handler.run({
       session: chat.session,
       message: turn.question,

@@ -55,8 +55,11 @@ export class Outbox {
   /** Stops and questions: they do not wait behind messages. */
   readonly #urgent = new Map<string, Entry>()
   #open = false
+  /** How many messages may be on their way now. */
+  #width = WINDOW
   #cancelTimer: Cancel = () => {}
   #cancelPause: Cancel | null = null
+  #closed: ClientError | null = null
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps
@@ -73,6 +76,7 @@ export class Outbox {
   add(outgoing: Outgoing): Promise<Ack | Status> {
     const { id, type, data, signal } = outgoing
     if (signal?.aborted) return Promise.reject(signal.reason)
+    if (this.#closed) return Promise.reject(this.#closed)
     const content = JSON.stringify([type, data])
     if (content.length > FRAME_MOST / 3 && new TextEncoder().encode(content).length > FRAME_MOST) {
       return Promise.reject(new ClientError("frame_too_large", "The message is too large to be sent", { id }))
@@ -100,6 +104,7 @@ export class Outbox {
   /** A new socket: everything goes out again. */
   opened(): void {
     this.#open = true
+    this.#width = WINDOW
     this.#flush()
   }
 
@@ -118,7 +123,9 @@ export class Outbox {
 
   acked(ack: Ack): void {
     const entry = this.#find(ack.id)
-    if (entry && entry.type !== "status") entry.settle(ack)
+    if (!entry || entry.type === "status") return
+    this.#width = Math.min(WINDOW, this.#width + 1 / this.#width)
+    entry.settle(ack)
   }
 
   /** A status that somebody asked for (P6.8), found by its trace. */
@@ -139,8 +146,9 @@ export class Outbox {
     return "rejected"
   }
 
-  /** Rejects all. */
+  /** Rejects all, now and from now on. */
   close(error: ClientError): void {
+    this.#closed = error
     this.lost()
     for (const entry of this.#all()) entry.settle({ refusal: error })
   }
@@ -156,13 +164,15 @@ export class Outbox {
   /** What may be on its way now. */
   #window(): Entry[] {
     const entries = [...this.#urgent.values()]
-    const most = entries.length + WINDOW
+    const most = entries.length + Math.floor(this.#width)
     for (const entry of this.#line.values()) if (entries.push(entry) === most) break
     return entries
   }
 
+  /** Afterwards one at a time, then more and more: what is sent at once after a refusal is refused in disorder again. */
   #pause(entry: Entry, ms: number): void {
     entry.sent_at = null
+    this.#width = 1
     this.#cancelPause?.()
     this.#cancelPause = this.#deps.clock.after(ms, () => {
       this.#cancelPause = null

@@ -32,10 +32,13 @@ export const HandlerEvent = z.discriminatedUnion("type", [
 ])
 export type HandlerEvent = z.infer<typeof HandlerEvent>
 
+/** What of an earlier message is context. */
+export type Spoken = Pick<Message, "id" | "kind" | "message" | "parts">
+
 /** One earlier exchange that is complete: asked, and answered to the end. */
 export interface Exchange {
-  readonly question: Message
-  readonly answer: Message
+  readonly question: Spoken
+  readonly answer: Spoken
 }
 
 export interface HandlerContext<Options = unknown> {

@@ -1,10 +1,10 @@
 // What a bot reads: a message as words, and a conversation as the messages of a language model.
 import type { ModelMessage } from "ai"
-import type { Message, Part } from "../protocol/message.ts"
-import type { Exchange } from "./handler.ts"
+import type { Part } from "../protocol/message.ts"
+import type { Exchange, Spoken } from "./handler.ts"
 
 /** Everything a message says, as words: its text, its files by name, type and address, an answer to a question. */
-export function textOf(message: Message): string {
+export function textOf(message: Spoken): string {
   return [message.message ?? "", ...message.parts.map((part) => wordsOf(part, message.message))]
     .filter((words) => words.length > 0)
     .join("\n")
@@ -29,7 +29,7 @@ function wordsOf(part: Part, text: string | null): string {
  * An exchange of which one side is empty (deleted, or the bot said nothing) is left out as a whole: many services
  * refuse an empty message, and two messages of the same role in a row.
  */
-export function toModelMessages(history: readonly Exchange[], message: Message): ModelMessage[] {
+export function toModelMessages(history: readonly Exchange[], message: Spoken): ModelMessage[] {
   const messages: ModelMessage[] = []
   for (const { question, answer } of history) {
     const asked = textOf(question)

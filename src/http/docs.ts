@@ -36,6 +36,7 @@ const page = `<!doctype html>
 const start = `SwaggerUIBundle({ url: "openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null })\n`
 
 const types = new Map([
+  ["start.js", "text/javascript; charset=utf-8"],
   ["swagger-ui.css", "text/css; charset=utf-8"],
   ["swagger-ui-bundle.js", "text/javascript; charset=utf-8"],
   ["favicon-32x32.png", "image/png"],
@@ -49,13 +50,14 @@ export function docsRoutes() {
     })
     .get(docsFile.path, valid("param", docsFile.param), async (c) => {
       const { file } = c.req.valid("param")
-      if (file === "start.js") return c.body(start, 200, { "Content-Type": "text/javascript; charset=utf-8" })
       const type = types.get(file)
       if (!type) throw new ChatError("not_found", { params: { what: "address" } })
-      const path = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`))
-      return c.body(await Bun.file(path).arrayBuffer(), 200, {
-        "Content-Type": type,
-        "Cache-Control": "public, max-age=3600",
-      })
+      const content =
+        file === "start.js"
+          ? start
+          : await Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`))).arrayBuffer()
+      c.header("Content-Type", type)
+      c.header("Cache-Control", "public, max-age=3600")
+      return c.body(content)
     })
 }

@@ -33,16 +33,22 @@ const instant = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text).toISOString())
   .pipe(Timestamp)
-  .meta({ example: "2025-01-31T08:00:00Z" })
 
 const SessionRef = ChatId.describe("A chat_id or a session_id: both find a session.")
-const Owner = whole(0, Number.MAX_SAFE_INTEGER).describe("Administrators: whose. Others may name themselves only.")
-const Owners = z
-  .union([z.literal("all"), whole(0, Number.MAX_SAFE_INTEGER)])
-  .describe("Administrators: whose, or `all`. Others may name themselves only. Default: one's own.")
+const userId = whole(0, Number.MAX_SAFE_INTEGER)
 
 const lang = { lang: z.string().max(35).optional().describe("Language of the sentences: en or zh.") }
-const owned = { ...lang, user_id: Owner.optional() }
+const owned = {
+  ...lang,
+  user_id: userId.optional().describe("Administrators: whose. Others may name themselves only."),
+}
+const ofUsers = {
+  ...lang,
+  user_id: z
+    .union([z.literal("all"), userId])
+    .optional()
+    .describe("Administrators: whose, or `all`. Others may name themselves only. Default: one's own."),
+}
 const between = {
   since: instant.optional().describe("At this instant or later."),
   until: instant.optional().describe("Before this instant."),
@@ -68,8 +74,7 @@ export const Interrupt = z.object({
   wait_ms: z.int().min(0).max(30_000).default(1000).describe("How long to wait for the turn's end, in milliseconds."),
 })
 export const SessionList = z.strictObject({
-  ...lang,
-  user_id: Owners.optional(),
+  ...ofUsers,
   ...between,
   chat_type: ChatType.optional(),
   state: SessionState.optional(),
@@ -95,8 +100,7 @@ export const DeleteMessages = z.strictObject({
     .describe("Once for each message."),
 })
 export const StatisticsQuery = z.strictObject({
-  ...lang,
-  user_id: Owners.optional(),
+  ...ofUsers,
   ...between,
   chat_type: ChatType.optional(),
   flow_id: FlowId.optional(),

@@ -52,17 +52,15 @@ test("a token that cannot be had is tried again after a growing pause", async ()
   await using scene = new Scene({
     token: () => {
       if (++asked < 3) throw new Error("offline")
-      return "at last"
+      return "at-last"
     },
   })
   expect(await scene.lost()).toBe(500)
   expect(scene.heardOf("error")[0]).toMatchObject({ code: "token_unavailable", retry: true })
-  const second = scene.lost
   scene.clock.advance(500)
   expect(await scene.when("connection", ({ state }) => state === "waiting")).toMatchObject({ retry_in_ms: 1000 })
-  expect(second).toBe(scene.lost)
   scene.clock.advance(1000)
-  expect((await scene.join()).token).toBe("at last")
+  expect((await scene.join()).token).toBe("at-last")
 })
 
 test("[P8.1] 40xx, 1001, 1006, 1011 and 1012 come back; 45xx, 1000 and 1009 do not", () => {
@@ -108,17 +106,20 @@ describe("[P8.2] the error frame before a close says why", () => {
     await using scene = new Scene()
     const sent = scene.chat.send("hi").catch((cause) => cause)
     const ready = scene.chat.ready().catch((cause) => cause)
-    const next = scene.chat.events().next()
+    const next = scene.chat
+      .events()
+      .next()
+      .catch((cause) => cause)
     const line = await scene.server.next()
     line.say(error("too_many_connections"))
     line.close(4504)
     await scene.when("connection", ({ state }) => state === "closed")
-    for (const fate of [await sent, await ready, await next.catch((cause) => cause)]) {
+    for (const fate of [await sent, await ready, await next]) {
       expect(fate).toMatchObject({ code: "too_many_connections", close_code: 4504, retry: false })
     }
     expect(scene.clock.pending).toBe(0)
-    expect(scene.chat.send("more")).rejects.toBeInstanceOf(ClientError)
-    expect(scene.chat.events().next()).rejects.toBeInstanceOf(ClientError)
+    await expect(scene.chat.send("more")).rejects.toBeInstanceOf(ClientError)
+    await expect(scene.chat.events().next()).rejects.toBeInstanceOf(ClientError)
   })
 
   test("a 40xx close with retry_after_ms is waited out", async () => {
@@ -154,7 +155,7 @@ test("[P7.4] an auth request is answered with a fresh token, the confirmation wi
   let asked = 0
   await using scene = new Scene({ token: () => `token-${++asked}` })
   const line = await scene.join()
-  line.say(auth, auth)
+  line.say(auth)
   const answer = await line.next("auth")
   expect(answer.data.token).toBe("token-2")
   line.say({ ...auth, trace_id: answer.trace_id ?? "" }, ack(answer.id ?? "", null))
@@ -188,7 +189,7 @@ test("[P7.3] a connection on which nothing is heard is asked, and left when it d
   await line.quiet()
   scene.clock.advance(10_000)
   expect(scene.chat.connection.state).toBe("connected")
-  scene.clock.advance(35_000)
+  scene.clock.advance(25_000)
   await line.next("ping")
   const lost = scene.lost()
   scene.clock.advance(10_000)
@@ -224,12 +225,13 @@ test("[P5.1] a start that is refused for now is said again; one that is refused 
 
 test("when the network is back the client does not wait out its pause, and looks whether its socket is alive", async () => {
   await using scene = new Scene()
+  const page = globalThis as unknown as EventTarget
   const line = await scene.join()
-  globalThis.dispatchEvent(new Event("online"))
+  page.dispatchEvent(new Event("online"))
   await line.next("ping")
   line.cut()
   await scene.lost()
-  globalThis.dispatchEvent(new Event("online"))
+  page.dispatchEvent(new Event("online"))
   await scene.join()
 })
 
@@ -316,7 +318,7 @@ describe("close() leaves nothing behind", () => {
     expect((await line.closed).code).toBe(1000)
     await using early = new Scene({ signal: AbortSignal.abort() })
     expect(early.chat.connection).toEqual({ state: "closed", error: null })
-    expect(early.chat.ready()).rejects.toMatchObject({ code: "closed" })
+    await expect(early.chat.ready()).rejects.toMatchObject({ code: "closed" })
   })
 
   test("by a listener that calls it at the worst moment", async () => {
@@ -348,7 +350,7 @@ test("[P5.8] the iterator gives the log in order, each event once, over cuts", a
   expect(seqs).toEqual([1, 2, 3, 4])
 })
 
-test("listeners and iterators end with their signal; a listener that throws does not stop the others", async () => {
+test("listeners and iterators end with their signal", async () => {
   await using scene = new Scene({ cursor: 0 })
   const heard: number[] = []
   const enough = new AbortController()

@@ -98,7 +98,7 @@ export async function testApp(over: { chat?: Partial<Config["chat"]>; clock?: Cl
     },
     async clientOf(user_id, role) {
       return hc<AppType>("http://test", {
-        fetch: (input: string | URL | Request, init?: RequestInit) => send(new Request(input, init)),
+        fetch: (input: string | URL | Request, init?: RequestInit) => send(new Request(String(input), init)),
         headers: { Authorization: `Bearer ${await tokenOf(user_id, role)}` },
       })
     },

@@ -1,0 +1,74 @@
+// The command line of `bun run chat`.
+import { env } from "node:process"
+import { parseArgs } from "node:util"
+import { resolveSecret } from "../../auth/secret.ts"
+import { issueToken } from "../../auth/token.ts"
+import type { TokenSource } from "../../client/token.ts"
+import { systemClock } from "../../clock.ts"
+import { type Config, loadConfig } from "../../config.ts"
+import { UsageError } from "../start-up.ts"
+
+export const usage = `usage: bun run chat [--url ws://host:port] [--flow <flow_id>] [--chat <chat_id>] [--lang en|zh]
+                    [--token <jwt> | --user <number>]
+Without --chat the most recent chat goes on. Without --token (or TOKEN) a token for --user (1) is made with the local secret.`
+
+export interface ChatCommandOptions {
+  /** ws:// or wss://, without a slash at the end. */
+  readonly url: string
+  /** http:// or https:// of the same service. */
+  readonly rest: string
+  readonly flow: string | undefined
+  readonly chat: string | undefined
+  readonly lang: string | undefined
+  readonly token: TokenSource
+}
+
+/** Throws UsageError, or ConfigError when the local configuration is needed and wrong. */
+export function readOptions(args: string[]): ChatCommandOptions {
+  const { url, token = env["TOKEN"], user, flow, chat, lang, help } = parse(args)
+  if (help) throw new UsageError(usage)
+  if (!/^\d{1,15}$/.test(user)) throw new UsageError(`--user must be a number\n${usage}`)
+  const address = url ?? addressOf(loadConfig())
+  if (!URL.canParse(address) || !/^(ws|http)s?:$/.test(new URL(address).protocol)) {
+    throw new UsageError(`--url must be like ws://127.0.0.1:3000, not ${address}\n${usage}`)
+  }
+  const place = address.replace(/\/+$/, "")
+  return {
+    url: place.replace(/^http/, "ws"),
+    rest: place.replace(/^ws/, "http"),
+    flow,
+    chat,
+    lang,
+    token: token || (() => mint(Number(user))),
+  }
+}
+
+function parse(args: string[]) {
+  const text = { type: "string" } as const
+  try {
+    return parseArgs({
+      args,
+      options: {
+        url: text,
+        token: text,
+        user: { ...text, default: "1" },
+        flow: text,
+        chat: text,
+        lang: text,
+        help: { type: "boolean", short: "h" },
+      },
+    }).values
+  } catch (cause) {
+    throw new UsageError(`${cause instanceof Error ? cause.message : String(cause)}\n${usage}`)
+  }
+}
+
+/** Where the service of this configuration is reached from this machine. */
+function addressOf({ host, port }: Config): string {
+  const reachable = { "0.0.0.0": "127.0.0.1", "::": "::1" }[host] ?? host
+  return `ws://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`
+}
+
+async function mint(user_id: number): Promise<string> {
+  return issueToken(await resolveSecret(loadConfig()), { user_id, role: "user", ttl_s: 3600 }, systemClock)
+}

@@ -1,0 +1,71 @@
+// What the terminal client asks over REST: which chats there are, what was said in them, their names.
+import { fetchToken, type TokenSource } from "../../client/token.ts"
+import { ClientError } from "../../client/error.ts"
+import type { Message } from "../../protocol/message.ts"
+import type { Session } from "../../protocol/session.ts"
+
+/** How long an answer may take, in milliseconds. */
+const patience = 15_000
+
+export interface ServiceOptions {
+  /** http://host:port */
+  readonly rest: string
+  readonly token: TokenSource
+  readonly lang: string | undefined
+}
+
+/** Its verbs reject with ClientError: a code of the service with its sentence, or `unreachable`. */
+export class Service {
+  readonly #options: ServiceOptions
+
+  constructor(options: ServiceOptions) {
+    this.#options = options
+  }
+
+  /** The last updated first. */
+  async sessions(limit: number, flow_id?: string): Promise<Session[]> {
+    const query = { limit: String(limit), ...(flow_id === undefined ? {} : { flow_id }) }
+    return (await this.#ask<{ items: Session[] }>("GET", "/chat/session/list", query)).items
+  }
+
+  /** Null when the caller has no such chat. */
+  async session(chat_id: string): Promise<Session | null> {
+    try {
+      return await this.#ask<Session>("GET", `/chat/session/${encodeURIComponent(chat_id)}`)
+    } catch (error) {
+      if (error instanceof ClientError && error.code === "not_found") return null
+      throw error
+    }
+  }
+
+  async rename(chat_id: string, topic: string): Promise<void> {
+    await this.#ask<Session>("PUT", `/chat/session/${encodeURIComponent(chat_id)}`, {}, { topic })
+  }
+
+  /** The last messages, oldest first. */
+  async history(chat_id: string, limit: number): Promise<Message[]> {
+    const query = { chat_id, limit: String(limit) }
+    return (await this.#ask<{ items: Message[] }>("GET", "/chat/message/history", query)).items.reverse()
+  }
+
+  /** The service keeps its documented word about `data` (/openapi.json); it is not checked again here. */
+  async #ask<T>(method: string, path: string, query: Record<string, string> = {}, body?: object): Promise<T> {
+    const { rest, lang } = this.#options
+    const signal = AbortSignal.timeout(patience)
+    const token = await fetchToken(this.#options.token, signal)
+    if (typeof token !== "string") throw token
+    const address = `${rest}${path}?${new URLSearchParams({ ...query, ...(lang === undefined ? {} : { lang }) })}`
+    const headers = { authorization: `Bearer ${token}`, ...(body ? { "content-type": "application/json" } : {}) }
+    let answer: { status_message: string; data: T & { code?: string } }
+    let ok: boolean
+    try {
+      const response = await fetch(address, { method, headers, signal, ...(body ? { body: JSON.stringify(body) } : {}) })
+      ok = response.ok
+      answer = await response.json()
+    } catch (cause) {
+      throw new ClientError("unreachable", `No answer from ${rest}: is the service running there? (bun run start)`, { cause })
+    }
+    if (ok) return answer.data
+    throw new ClientError(answer.data.code ?? "internal", answer.status_message)
+  }
+}
