@@ -47,8 +47,6 @@ CREATE TABLE `messages` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `messages_order` ON `messages` (`session_id`,`seq`);--> statement-breakpoint
 CREATE UNIQUE INDEX `messages_once` ON `messages` (`session_id`,`user_id`,`client_id`);--> statement-breakpoint
-CREATE INDEX `messages_owner_time` ON `messages` (`user_id`,`create_time`);--> statement-breakpoint
-CREATE INDEX `messages_turn` ON `messages` (`turn_id`);--> statement-breakpoint
 CREATE TABLE `sessions` (
 	`id` text PRIMARY KEY NOT NULL,
 	`user_id` integer NOT NULL,
@@ -69,7 +67,7 @@ CREATE TABLE `sessions` (
 CREATE UNIQUE INDEX `sessions_owner_chat` ON `sessions` (`user_id`,`chat_id`);--> statement-breakpoint
 CREATE INDEX `sessions_owner_recent` ON `sessions` (`user_id`,`update_time`,`id`);--> statement-breakpoint
 CREATE INDEX `sessions_recent` ON `sessions` (`update_time`,`id`);--> statement-breakpoint
-CREATE INDEX `sessions_flow` ON `sessions` (`flow_id`,`update_time`);--> statement-breakpoint
+CREATE INDEX `sessions_flow` ON `sessions` (`flow_id`,`update_time`,`id`);--> statement-breakpoint
 CREATE TABLE `turns` (
 	`id` text PRIMARY KEY NOT NULL,
 	`session_id` text NOT NULL,
@@ -93,5 +91,6 @@ CREATE TABLE `turns` (
 	`end_time` text
 );
 --> statement-breakpoint
-CREATE INDEX `turns_line` ON `turns` (`session_id`,`state`,`seq`);--> statement-breakpoint
+CREATE INDEX `turns_order` ON `turns` (`session_id`,`seq`);--> statement-breakpoint
+CREATE INDEX `turns_open` ON `turns` (`session_id`,`seq`) WHERE state in ('queued', 'running');--> statement-breakpoint
 CREATE INDEX `turns_leases` ON `turns` (`state`,`lease_expires_at`);

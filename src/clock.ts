@@ -14,9 +14,18 @@ export interface Clock {
   soon(act: () => void): void
 }
 
+/** A timer holds no more: a longer one would fire at once. */
+const longest = 2_147_483_647
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, act) {
+    if (ms > longest) {
+      let cancel = systemClock.after(longest, () => {
+        cancel = systemClock.after(ms - longest, act)
+      })
+      return () => cancel()
+    }
     const timer = setTimeout(act, ms)
     return () => clearTimeout(timer)
   },

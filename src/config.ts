@@ -1,10 +1,20 @@
 // The configuration: defaults < the YAML file that CHAT_CONFIG names < environment. The only reader of the environment.
 import { readFileSync } from "node:fs"
+import { dirname, relative, resolve } from "node:path"
 import { z } from "zod"
 import { ChatType } from "./protocol/session.ts"
 
-const seconds = z.coerce.number().positive().max(86_400)
-const count = z.coerce.number().int().min(1)
+/** A number, or one written as text, as the environment has it. Nothing else is taken for a number, `true` least of all. */
+function numberOf<Schema extends z.ZodType<number, number>>(schema: Schema) {
+  return z.preprocess(
+    (value) =>
+      typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value)) ? Number(value) : value,
+    schema,
+  )
+}
+
+const seconds = numberOf(z.number().positive().max(86_400))
+const count = (max = Number.MAX_SAFE_INTEGER) => numberOf(z.int().min(1).max(max))
 const text = z.string().trim().min(1)
 /** A list in YAML, or words with commas between in the environment. */
 const list = z.preprocess(
@@ -20,31 +30,31 @@ const list = z.preprocess(
 
 export const ChatConfig = z.strictObject({
   /** UTF-16 units of a message's text. */
-  max_message_length: count.max(1_000_000).default(10_000),
+  max_message_length: count(1_000_000).default(10_000),
   /** Messages that a bot gets as context, and that a snapshot holds. */
-  max_history_messages: count.max(1000).default(50),
+  max_history_messages: count(1000).default(50),
   /** Seconds between pings. */
   heartbeat_interval: seconds.default(30),
   /** Seconds that a chat without any connection stays active; then it is paused and leaves memory. */
   connection_timeout: seconds.default(300),
   /** Chats that this instance serves at the same time. */
-  max_concurrent_sessions: count.default(1000),
+  max_concurrent_sessions: count().default(1000),
   /** Sockets that one user may have open on this instance. */
-  max_connections_per_user: count.default(20),
+  max_connections_per_user: count().default(20),
   /** Chats that one socket may join. */
-  max_chats_per_connection: count.default(100),
+  max_chats_per_connection: count().default(100),
   /** Bytes of one frame from a client. */
-  max_frame_bytes: count.max(1_048_576).default(131_072),
+  max_frame_bytes: count(1_048_576).default(131_072),
   /** Messages that may wait in one chat while a turn runs. */
-  max_queued_turns: count.max(1000).default(20),
+  max_queued_turns: count(1000).default(20),
   /** Events that are replayed at most; a client further behind gets a snapshot. */
-  max_replay_events: count.default(5000),
+  max_replay_events: count().default(5000),
   /** Frames a second that one socket may send on average. */
-  rate_limit: z.coerce.number().positive().default(20),
+  rate_limit: numberOf(z.number().positive()).default(20),
   /** Frames that one socket may send at once. */
-  rate_burst: count.default(60),
+  rate_burst: count().default(60),
   /** Seconds that running turns get at shutdown. */
-  drain_timeout: z.coerce.number().min(0).max(300).default(20),
+  drain_timeout: numberOf(z.number().min(0).max(300)).default(20),
   /** Origins of browser pages that may connect, besides loopback ones; `*` = any. */
   allowed_origins: list.default([]),
 })
@@ -57,7 +67,7 @@ export const FlowConfig = z.strictObject({
     .regex(/^[A-Za-z0-9._~:-]*\*?$/)
     .default("*"),
   chat_type: ChatType.default("NORMAL"),
-  /** Name of the handler. */
+  /** Name of the handler, or of a package; or the path of a module, from the file's folder: ./ or ../ or absolute. */
   handler: text,
   /** The handler's own options. */
   options: z.record(z.string(), z.json()).default({}),
@@ -68,7 +78,7 @@ export const Config = z.strictObject({
   /** Address to listen on. */
   host: text.default("127.0.0.1"),
   /** TCP port; 0 = any free one. */
-  port: z.coerce.number().int().min(0).max(65_535).default(3000),
+  port: numberOf(z.int().min(0).max(65_535)).default(3000),
   /** Folder for the embedded database and the secret. */
   data_dir: text.default("data"),
   database: z
@@ -156,13 +166,25 @@ export function loadConfig(environment: Environment = Bun.env): Readonly<Config>
     origin.set(path.join("."), name)
   }
   const result = Config.safeParse(merged)
-  if (result.success) return deepFreeze(result.data)
+  if (result.success) return deepFreeze(withModules(result.data, environment.CHAT_CONFIG))
   throw new ConfigError(
-    result.error.issues.map((issue) => {
-      const path = issue.path.map(String).join(".")
-      return `${origin.get(path) ?? (path || "the file")}: ${issue.message}`
+    result.error.issues.flatMap((issue) => {
+      const path = issue.path.map(String)
+      if (issue.code === "unrecognized_keys")
+        return issue.keys.map((key) => `${[...path, key].join(".")}: there is no such key`)
+      return `${origin.get(path.join(".")) ?? path.join(".")}: ${issue.message}`
     }),
   )
+}
+
+/** The file's own modules are named from where the file is; the rest of the service takes paths from the working directory. */
+function withModules(config: Config, file: string | undefined): Config {
+  if (!file || !config.flows) return config
+  const flows = config.flows.map((flow) => {
+    if (!/^\.\.?\//.test(flow.handler)) return flow
+    return { ...flow, handler: `./${relative(process.cwd(), resolve(dirname(file), flow.handler))}` }
+  })
+  return { ...config, flows }
 }
 
 /** Variables that begin like ours but mean nothing: most likely misspelt. */
@@ -184,7 +206,13 @@ function readYaml(path: string | undefined): Tree {
   }
   if (value === null || value === undefined) return {}
   if (!isTree(value)) throw new ConfigError([`CHAT_CONFIG: ${path} is not a YAML mapping`])
-  return value
+  return withoutNothing(value)
+}
+
+/** A key without a value counts as not set, like an empty variable. */
+function withoutNothing(tree: Tree): Tree {
+  const set = Object.entries(tree).filter(([, value]) => value !== null)
+  return Object.fromEntries(set.map(([key, value]) => [key, isTree(value) ? withoutNothing(value) : value]))
 }
 
 function place(tree: Tree, [group, key]: readonly [string] | readonly [string, string], value: string): void {
@@ -192,8 +220,9 @@ function place(tree: Tree, [group, key]: readonly [string] | readonly [string, s
     tree[group] = value
     return
   }
-  const inner = tree[group]
-  tree[group] = { ...(isTree(inner) ? inner : {}), [key]: value }
+  const inner = tree[group] ?? {}
+  // What is no mapping stays, to be named as a fault.
+  if (isTree(inner)) tree[group] = { ...inner, [key]: value }
 }
 
 function isTree(value: unknown): value is Tree {

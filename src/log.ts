@@ -12,8 +12,25 @@ export interface Log {
 
 /** Opens the log. Secrets never get here: no token, key or message text is ever logged. */
 export async function openLog(level: Config["log_level"]): Promise<Log> {
-  const log: Log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, await destination())
+  const log: Log = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: traceOf } },
+    await destination(),
+  )
   return log
+}
+
+/** Of an error, where it comes from. Its further fields may hold whole requests, and Drizzle's message what was asked for. */
+function traceOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error)
+  const { name, message, stack, cause } = error
+  const [said = ""] = message.split("\nparams: ")
+  return {
+    type: name,
+    message: said,
+    ...("code" in error ? { code: error.code } : {}),
+    ...(stack === undefined ? {} : { stack: stack.replace(message, () => said) }),
+    ...(cause === undefined ? {} : { cause: traceOf(cause) }),
+  }
 }
 
 async function destination(): Promise<pino.DestinationStream> {

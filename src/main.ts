@@ -12,7 +12,8 @@ try {
   const server = await startServer(config, log)
   process.stdout.write(startUpText(server, config))
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => void server.stop().then(() => process.exit(0), fail))
+    // Asked twice (Ctrl-C reaches both bun and the script it runs), it still takes its time to stop well.
+    process.on(signal, () => void server.stop().then(() => process.exit(0), fail))
   }
 } catch (error) {
   fail(error)

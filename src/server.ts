@@ -37,7 +37,7 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-/** Starts the service. Throws ConfigError, DatabaseError or PortError, each with a sentence for the operator. */
+/** Starts the service. Throws ConfigError, SecretError, DatabaseError or PortError, each with a sentence for the operator. */
 export async function startServer(
   config: Readonly<Config>,
   log: Log,
@@ -47,6 +47,8 @@ export async function startServer(
   const instance = newId("instance")
   const registry = await createRegistry(config, overrides.handlers)
   const secret = await resolveSecret(config)
+  if (config.nats_url) log.warn({}, "NATS_URL is not used yet: this instance does not hear of what happens on others")
+  if (config.database.replica_url) log.warn({}, "DATABASE_REPLICA_URL is not used yet: all reads go to DATABASE_URL")
   const db = openDatabase(config)
   try {
     await migrateDatabase(db)
@@ -80,7 +82,11 @@ export async function startServer(
       },
       sockets.handler,
     )
-    await manager.start()
+    await manager.start().catch(async (error: unknown) => {
+      await server.stop(true)
+      sockets.stop()
+      throw error
+    })
 
     let stopping: Promise<void> | undefined
     const stop = async () => {
@@ -95,7 +101,7 @@ export async function startServer(
       log.info({ instance }, "stopped")
     }
     return {
-      url: `http://${server.hostname}:${server.port}`,
+      url: server.url.origin,
       instance,
       database: db.label,
       bots: registry.list(),
@@ -128,7 +134,9 @@ function listen(
     })
   } catch (cause) {
     const inUse = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE"
-    const problem = inUse ? "is in use: set PORT to another one, or stop what listens there" : "cannot be listened on"
+    const problem = inUse
+      ? "is in use: set PORT to another one, or stop what listens there"
+      : `cannot be listened on, check HOST and PORT: ${cause instanceof Error ? cause.message : String(cause)}`
     throw new PortError(`${host}:${port} ${problem}`, { cause })
   }
 }

@@ -4,16 +4,39 @@ import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Config } from "../config.ts"
 
-/** The configured secret, else the one kept in data_dir/jwt-secret, which is made (mode 0600) when missing. */
-export async function resolveSecret(config: Pick<Config, "jwt_secret" | "data_dir">): Promise<Uint8Array> {
-  const text = config.jwt_secret ?? (await keptSecret(config.data_dir))
-  return new TextEncoder().encode(text)
+export class SecretError extends Error {
+  override readonly name = "SecretError"
 }
 
-async function keptSecret(folder: string): Promise<string> {
-  const path = join(folder, "jwt-secret")
-  const kept = await read(path)
-  if (kept) return kept
+/** As of JWT_SECRET (config.ts). */
+const minBytes = 32
+
+/** The configured secret, else the one kept in data_dir/jwt-secret, which is made (mode 0600) when missing. Throws SecretError. */
+export async function resolveSecret({
+  jwt_secret,
+  data_dir,
+}: Pick<Config, "jwt_secret" | "data_dir">): Promise<Uint8Array> {
+  if (jwt_secret !== undefined) return new TextEncoder().encode(jwt_secret)
+  const path = join(data_dir, "jwt-secret")
+  const secret = new TextEncoder().encode(await keptSecret(data_dir, path))
+  if (secret.length >= minBytes) return secret
+  throw new SecretError(
+    secret.length === 0
+      ? `${path} is empty: remove it, and the next start makes a new one`
+      : `${path} must have at least ${minBytes} bytes: put a longer secret into it, or remove it, and the next start makes one`,
+  )
+}
+
+async function keptSecret(folder: string, path: string): Promise<string> {
+  try {
+    return (await read(path)) ?? (await makeSecret(folder, path))
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause)
+    throw new SecretError(`The secret ${path} can be neither read nor made: ${problem}`, { cause })
+  }
+}
+
+async function makeSecret(folder: string, path: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   // Written aside and linked into place, so that two first starts at once, or a crash in between, leave one whole secret.
   const draft = join(folder, `jwt-secret.${randomBytes(6).toString("hex")}`)
@@ -25,9 +48,7 @@ async function keptSecret(folder: string): Promise<string> {
   } finally {
     await rm(draft)
   }
-  const made = await read(path)
-  if (!made) throw new Error(`${path} is empty: remove it, and the next start makes a new one`)
-  return made
+  return (await read(path)) ?? ""
 }
 
 async function read(path: string): Promise<string | undefined> {

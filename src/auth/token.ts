@@ -21,6 +21,9 @@ const Claims = z.object({
   exp: z.number(),
 })
 
+/** The last instant that a Date can hold. */
+const endOfTime = 8.64e15
+
 export interface TokenRequest {
   readonly user_id: number
   readonly role: Role
@@ -50,7 +53,8 @@ export async function verifyToken(secret: Uint8Array, token: string | null, cloc
     })
     const claims = Claims.safeParse(payload)
     if (!claims.success) throw unauthorized("'sub' must be the user's number, 'role' must be user or admin")
-    return { user_id: Number(claims.data.sub), role: claims.data.role, expires_at: claims.data.exp * 1000 }
+    const expires_at = Math.min(claims.data.exp * 1000, endOfTime)
+    return { user_id: Number(claims.data.sub), role: claims.data.role, expires_at }
   } catch (cause) {
     if (cause instanceof ChatError) throw cause
     if (cause instanceof errors.JWTExpired) throw new ChatError("token_expired", { cause })

@@ -5,6 +5,8 @@ import type { ServerFrame } from "../protocol/server-frame.ts"
 export type OnDelivery = (session_id: string, frame: ServerFrame) => void
 
 export interface Bus {
+  /** False: nothing is heard of other instances just now. */
+  readonly connected: boolean
   /** Hands a frame to every instance that subscribed to the chat, this one included. Never waits, never throws. */
   publish(session_id: string, frame: ServerFrame): void
   subscribe(session_id: string): void

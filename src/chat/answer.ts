@@ -29,13 +29,13 @@ export class Answer {
   readonly #waiting: Record<Kind, string> = { text: "", reasoning: "" }
   readonly #parts = new Map<string, Part>()
   #tick: Cancel | null = null
+  /** Waits to keep what was said since the last checkpoint: also when the bot then says nothing for a long time. */
+  #keeping: Cancel | null = null
   #kept = 0
-  #keptAt: number
 
   constructor(deps: AnswerDeps, checkpoint: unknown) {
     this.#deps = deps
     this.checkpoint = checkpoint
-    this.#keptAt = deps.clock.now()
   }
 
   get text(): string {
@@ -83,6 +83,8 @@ export class Answer {
   finish(): void {
     this.#tick?.()
     this.#tick = null
+    this.#keeping?.()
+    this.#keeping = null
     // A high surrogate that waited for its other half will not get it.
     this.#flush("reasoning", this.#waiting.reasoning.length)
     this.#flush("text", this.#waiting.text.length)
@@ -97,6 +99,7 @@ export class Answer {
       this.#tick = this.#deps.clock.after(tick, () => this.#onTick())
     }
     if (this.#length - this.#kept >= checkpointUnits) this.#keep()
+    else this.#keeping ??= this.#deps.clock.after(checkpointEvery, () => this.#keep())
   }
 
   #onTick(): void {
@@ -104,7 +107,6 @@ export class Answer {
     const waiting = this.#flushWhole()
     // As long as the bot speaks, one delta a tick; after a pause the next goes at once again.
     if (waiting) this.#tick = this.#deps.clock.after(tick, () => this.#onTick())
-    if (this.#deps.clock.now() - this.#keptAt >= checkpointEvery) this.#keep()
   }
 
   /** Sends what can be sent without cutting a surrogate pair (P6.1). */
@@ -133,7 +135,8 @@ export class Answer {
   }
 
   #keep(): void {
-    this.#keptAt = this.#deps.clock.now()
+    this.#keeping?.()
+    this.#keeping = null
     this.#kept = this.#length
     this.#deps.keep(this.text, this.#reasoning, this.checkpoint)
   }

@@ -17,13 +17,17 @@ export class Context {
   #known: Known | undefined
   readonly #questions = new Map<string, Spoken>()
   readonly #answers = new Map<string, Spoken>()
+  #forgotten = 0
 
   /** The last complete exchanges before the turn at `seq`, at most `limit`, and the checkpoint. */
   async read(db: Database, session_id: string, seq: number, limit: number): Promise<Known> {
     if (this.#known) return this.#known
+    const before = this.#forgotten
     const history = limit > 0 ? await exchangesBefore(db, session_id, seq, limit) : []
-    this.#known = { history, checkpoint: await checkpointBefore(db, session_id, seq) }
-    return this.#known
+    const known = { history, checkpoint: await checkpointBefore(db, session_id, seq) }
+    // What was deleted while it was read may be in it: good for a turn that began before, not for the next.
+    if (before === this.#forgotten) this.#known = known
+    return known
   }
 
   heard({ turn_id, ...message }: Message): void {
@@ -57,7 +61,10 @@ export class Context {
 
   /** Messages were deleted, or a turn ran elsewhere: the store knows better. */
   forget(): void {
+    this.#forgotten += 1
     this.#known = undefined
+    this.#questions.clear()
+    this.#answers.clear()
   }
 }
 

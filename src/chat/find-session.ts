@@ -35,8 +35,18 @@ export async function findOrCreate(deps: FindDeps, principal: Principal, request
   return fitting(other, request)
 }
 
-/** Makes a session; undefined when the caller has, or had, one of this name. Throws `unknown_flow`. */
-export async function create(
+/**
+ * Makes a session. Throws `unknown_flow`, `chat_exists`, and `chat_deleted`: a name is never given twice, also not after its
+ * chat is gone, because an old client would take the one for the other.
+ */
+export async function createNew(deps: FindDeps, principal: Principal, request: ChatRequest): Promise<Session> {
+  const made = await create(deps, principal, request)
+  if (made) return made
+  throw new ChatError((await named(deps.db, principal, request))?.deleted_at ? "chat_deleted" : "chat_exists")
+}
+
+/** Undefined: the name is taken. */
+async function create(
   { db, registry, clock }: FindDeps,
   { user_id }: Principal,
   request: ChatRequest,

@@ -16,7 +16,9 @@ export interface Follower {
   unfollow(session_id: string): void
   /** Something was published: if too much is waiting, it gets no more deltas until it has caught up (P7.5). */
   checkBacklog(): void
-  /** Resolves when there is room for more, or when it is gone. */
+  /** So much waits for it that what can wait should. */
+  readonly full: boolean
+  /** Resolves when it is not full, or when it is gone. */
   writable(): Promise<void>
   /** The chat is no longer there for it: tells why, and ends if it came for this chat. */
   drop(session_id: string, error: ChatError): void

@@ -45,6 +45,8 @@ export class LiveChat {
   readonly streams = new Streams()
   readonly context = new Context()
   running: Running | null = null
+  /** How many are at work with it; it stays in memory for so long. */
+  holds = 0
   readonly #deps: LiveChatDeps
   #session: Session
   #turns: OpenTurn[]
@@ -53,13 +55,23 @@ export class LiveChat {
   readonly #ahead = new Map<number, DurableFrame>()
   #filling = false
   readonly #ends = new Map<string, ((state: TurnEnd) => void)[]>()
+  /** Open turns whose stop was asked for. */
+  readonly #stops = new Set<string>()
 
   constructor(state: ChatState, deps: LiveChatDeps) {
     this.#deps = deps
     this.#session = state.session
     this.#turns = state.turns.map(openTurnOf)
     this.#question = state.question && questionOf(state.question)
-    for (const { id: turn_id, answer_id: message_id, trace_id, partial_text, partial_reasoning } of state.turns) {
+    for (const {
+      id: turn_id,
+      answer_id: message_id,
+      trace_id,
+      partial_text,
+      partial_reasoning,
+      ...turn
+    } of state.turns) {
+      if (turn.stop_requested_at) this.#stops.add(turn_id)
       if (partial_reasoning)
         this.streams.add({ kind: "reasoning", turn_id, message_id, offset: 0, text: partial_reasoning }, trace_id)
       if (partial_text) this.streams.add({ kind: "text", turn_id, message_id, offset: 0, text: partial_text }, trace_id)
@@ -82,6 +94,21 @@ export class LiveChat {
   /** The `seq` up to which everything was taken. */
   get top(): number {
     return this.#session.last_seq
+  }
+
+  /** Somebody looks at it or works with it. */
+  get needed(): boolean {
+    return this.followers.size > 0 || this.running !== null || this.holds > 0
+  }
+
+  isOpen(turn_id: string): boolean {
+    return this.#turns.some((turn) => turn.turn_id === turn_id)
+  }
+
+  /** A turn begins to run here. Its stop may have been asked for since the commit that took it. */
+  begin(running: Running): void {
+    this.running = running
+    if (this.#stops.has(running.turn_id)) running.stop("stopped")
   }
 
   /** Resolves when the turn, which is open now, has ended. */
@@ -146,6 +173,7 @@ export class LiveChat {
         this.context.answered(frame.data)
         return
       case "interrupt":
+        if (frame.data.turn_id) this.#stops.add(frame.data.turn_id)
         if (this.running && frame.data.turn_id === this.running.turn_id) this.running.stop("stopped")
         return
       case "end": {
@@ -155,6 +183,7 @@ export class LiveChat {
         if (this.running?.turn_id !== frame.data.turn_id) this.context.forget()
         for (const resolve of this.#ends.get(frame.data.turn_id) ?? []) resolve(frame.data.state)
         this.#ends.delete(frame.data.turn_id)
+        this.#stops.delete(frame.data.turn_id)
         this.#turns = this.#turns
           .filter(({ turn_id }) => turn_id !== frame.data.turn_id)
           .map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn))

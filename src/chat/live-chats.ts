@@ -20,6 +20,8 @@ export class LiveChats implements Iterable<LiveChat> {
   /** Chats on their way in, with what the bus delivered meanwhile. */
   readonly #loading = new Map<string, { chat: Promise<LiveChat>; early: ServerFrame[] }>()
   readonly #leaving = new Map<string, Cancel>()
+  /** Chats that left and whose row is being brought up to date. */
+  readonly #left = new Map<string, Promise<void>>()
 
   constructor(deps: LiveChatsDeps) {
     this.#deps = deps
@@ -45,15 +47,36 @@ export class LiveChats implements Iterable<LiveChat> {
     return chat
   }
 
+  /** Works with a chat, which does not leave memory meanwhile: there is never a second one of the same session. */
+  async with<T>(session_id: string, work: (chat: LiveChat) => Promise<T>): Promise<T> {
+    const chat = await this.open(session_id)
+    const release = this.hold(chat)
+    try {
+      return await work(chat)
+    } finally {
+      release()
+    }
+  }
+
+  /** Keeps a chat in memory until the function that it gives back is called. */
+  hold(chat: LiveChat): () => void {
+    chat.holds += 1
+    this.touch(chat)
+    return () => {
+      chat.holds -= 1
+      this.touch(chat)
+    }
+  }
+
   /** Somebody came, left, or did something: the time until the chat may go starts anew. */
   touch(chat: LiveChat): void {
     const { id } = chat.session
     this.#leaving.get(id)?.()
     this.#leaving.delete(id)
-    if (chat.followers.size > 0 || chat.running) return
+    if (chat.needed) return
     this.#leaving.set(
       id,
-      this.#deps.clock.after(this.#deps.keep_ms, () => void this.#release(chat)),
+      this.#deps.clock.after(this.#deps.keep_ms, () => this.#release(chat)),
     )
   }
 
@@ -73,6 +96,7 @@ export class LiveChats implements Iterable<LiveChat> {
 
   async #read(session_id: string, early: ServerFrame[]): Promise<LiveChat> {
     try {
+      await this.#left.get(session_id)
       const state = await loadChat(this.#deps.db, session_id)
       if (!state) throw new ChatError("not_found", { params: { what: "chat" } })
       const chat = new LiveChat(state, this.#deps)
@@ -93,14 +117,15 @@ export class LiveChats implements Iterable<LiveChat> {
     else this.#loading.get(session_id)?.early.push(frame)
   }
 
-  async #release(chat: LiveChat): Promise<void> {
+  #release(chat: LiveChat): void {
     const { id, chat_id } = chat.session
     this.#leaving.delete(id)
-    if (chat.followers.size > 0 || chat.running) return
     this.#chats.delete(id)
     this.#deps.bus.unsubscribe(id)
-    await this.#deps
+    const left = this.#deps
       .onIdle(chat)
       .catch((error: unknown) => this.#deps.log.warn({ err: error, chat_id }, "the chat could not be paused"))
+      .finally(() => this.#left.delete(id))
+    this.#left.set(id, left)
   }
 }

@@ -7,12 +7,12 @@ import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
 import type { Log } from "../log.ts"
 import type { ClientFrameOf } from "../protocol/client-frame.ts"
-import { encode } from "../protocol/codec.ts"
 import type { InterruptResult, Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "../store/database.ts"
 import { moveLifecycle } from "../store/session-changes.ts"
 import type { Writer } from "../store/writer.ts"
+import { type ActiveSession, Audience } from "./audience.ts"
 import {
   type ChangeDeps,
   deleteMessages,
@@ -24,13 +24,13 @@ import {
 } from "./changes.ts"
 import { stopOf } from "./commands.ts"
 import { Emitter } from "./emit.ts"
-import { type ChatRequest, create, findOrCreate, findOwn } from "./find-session.ts"
+import { type ChatRequest, createNew, findOrCreate, findOwn } from "./find-session.ts"
 import type { Caller, Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
 import type { FanOut, LiveChat } from "./live-chat.ts"
 import { LiveChats } from "./live-chats.ts"
 import { type Accepted, MessageHandler } from "./message-handler.ts"
-import { type ResumeRequest, resume } from "./resume.ts"
+import type { ResumeRequest } from "./resume.ts"
 import { TurnRunner } from "./turn-runner.ts"
 
 export interface ManagerDeps {
@@ -45,10 +45,18 @@ export interface ManagerDeps {
   readonly fanOut: FanOut
 }
 
-export interface ActiveSession {
-  readonly session: Session
-  readonly connections: number
-  readonly running: boolean
+export interface InterruptRequest {
+  readonly turn_id?: string | undefined
+  /** Milliseconds. */
+  readonly wait_ms: number
+  readonly trace_id: string
+}
+
+export interface Interrupted {
+  readonly result: InterruptResult
+  readonly turn_id: string | null
+  /** Of the event that asks for the stop; null when there is none of this request. */
+  readonly seq: number | null
 }
 
 type Key = Pick<Session, "id">
@@ -57,6 +65,7 @@ export class ChatManager {
   readonly #deps: ManagerDeps
   readonly #changes: ChangeDeps
   readonly #chats: LiveChats
+  readonly #audience: Audience
   readonly #messages: MessageHandler
   readonly #turns: TurnRunner
   #draining = false
@@ -71,6 +80,11 @@ export class ChatManager {
       keep_ms: config.chat.connection_timeout * 1000,
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       onIdle: async (chat) => void (await moveLifecycle(db, chat.session.id, ["active"], "paused")),
+    })
+    const { max_replay_events, max_history_messages, max_concurrent_sessions } = config.chat
+    this.#audience = new Audience({
+      ...{ db, emitter, chats: this.#chats, instance: deps.instance },
+      ...{ max_replay_events, max_history_messages, max_concurrent_sessions },
     })
     this.#turns = new TurnRunner({ ...deps, emitter, chats: this.#chats })
     this.#messages = new MessageHandler({
@@ -102,40 +116,25 @@ export class ChatManager {
     return findOwn(this.#deps.db, principal, chat_id)
   }
 
-  /** Makes a session; `chat_exists` when the caller has, or had, one of this name. */
+  /** Makes a session; `chat_exists` or `chat_deleted` when the caller has, or had, one of this name. */
   async createSession(principal: Principal, request: ChatRequest): Promise<Session> {
     this.#refuseWhenDraining()
-    const made = await create(this.#deps, principal, request)
-    if (!made) throw new ChatError("chat_exists")
-    return made
+    return createNew(this.#deps, principal, request)
   }
 
   /** Brings a client to the present of a chat and leaves it live (section 5). */
-  async join(follower: Follower, session_id: string, request: ResumeRequest): Promise<void> {
-    const { db, config, instance } = this.#deps
-    const { max_replay_events, max_history_messages } = config.chat
-    const chat = await this.#openFor(follower, session_id)
-    await this.#wake(chat, request.trace_id)
-    await resume({ db, instance, max_replay_events, max_history_messages }, chat, follower, request)
+  join(follower: Follower, session_id: string, request: ResumeRequest): Promise<void> {
+    return this.#audience.join(follower, session_id, request)
   }
 
   /** Sends again what is being said, to a client that was too slow for the deltas (P7.5). */
   catchUp(follower: Follower, session_id: string): void {
-    const chat = this.#chats.peek(session_id)
-    if (!chat?.followers.has(follower.id)) return
-    for (const frame of chat.streams.catchUp(chat.session.chat_id)) follower.send(encode(frame))
+    this.#audience.catchUp(follower, session_id)
   }
 
-  /** A client left a chat; without a client, everybody is sent away from it, and told why. */
-  disconnectClient(session_id: string, follower?: Follower, why = new ChatError("chat_deleted")): void {
-    const chat = this.#chats.peek(session_id)
-    if (!chat) return
-    for (const one of follower ? [follower] : [...chat.followers.values()]) {
-      chat.followers.delete(one.id)
-      one.unfollow(session_id)
-      if (!follower) one.drop(session_id, why)
-    }
-    this.#chats.touch(chat)
+  /** A client left a chat. */
+  disconnectClient(session_id: string, follower: Follower): void {
+    this.#audience.leave(session_id, follower)
   }
 
   /** A person said something. Resolves after the commit. */
@@ -145,50 +144,37 @@ export class ChatManager {
     caller: Caller,
   ): Promise<Accepted> {
     this.#refuseWhenDraining()
-    return this.#messages.handleMessage(await this.#chats.open(session_id), frame, caller)
+    return this.#turns.expect(this.#chats.with(session_id, (chat) => this.#messages.handleMessage(chat, frame, caller)))
   }
 
   /** Says something to everybody in a chat in the bot's name, outside a turn. Resolves with its place. */
   async sendMessage(session_id: string, text: string, trace_id: string): Promise<number> {
-    return speak(this.#changes, await this.#chats.open(session_id), text, trace_id)
+    return this.#chats.with(session_id, (chat) => speak(this.#changes, chat, text, trace_id))
   }
 
   /** Stops the running turn, or the named one (P6.4). Waits up to `wait_ms` for the confirmation. */
-  async interrupt(
-    principal: Principal,
-    { id }: Key,
-    request: { turn_id?: string | undefined; wait_ms: number; trace_id: string },
-  ): Promise<{ result: InterruptResult; turn_id: string | null; seq: number | null }> {
-    const chat = await this.#chats.open(id)
-    const turn = request.turn_id ? chat.turns.find(({ turn_id }) => turn_id === request.turn_id) : chat.turns[0]
-    if (!turn) return { result: "too_late", turn_id: request.turn_id ?? null, seq: null }
-    const { turn_id } = turn
-    const ended = chat.turnEnded(turn_id)
-    const seq = await this.#turns.stop(chat, turn, stopOf(turn_id, principal.user_id), request.trace_id)
-    if (request.wait_ms === 0) return { result: "requested", turn_id, seq }
-    const end = await Promise.race([ended, delay(this.#deps.clock, request.wait_ms)])
-    if (end === undefined) return { result: "requested", turn_id, seq }
-    return { result: end === "interrupted" ? "confirmed" : "too_late", turn_id, seq }
+  interrupt(principal: Principal, { id }: Key, request: InterruptRequest): Promise<Interrupted> {
+    return this.#chats.with(id, (chat) => this.#interrupt(chat, principal, request))
   }
 
   /** Ends the session for good (P6.6). Resolves with the place of the event; null when it had ended before. */
   async endSession(session_id: string, { trace_id }: Caller): Promise<number | null> {
-    return endSession(this.#changes, await this.#chats.open(session_id), trace_id)
+    return this.#chats.with(session_id, (chat) => endSession(this.#changes, chat, trace_id))
   }
 
   async updateSession(_by: Principal, { id }: Key, change: SessionChange, trace_id: string): Promise<Session> {
-    return updateSession(this.#changes, await this.#chats.open(id), change, trace_id)
+    return this.#chats.with(id, (chat) => updateSession(this.#changes, chat, change, trace_id))
   }
 
   /** Deletes a session, softly; its clients are told and sent away. */
   async deleteSession(_by: Principal, { id }: Key, trace_id: string): Promise<void> {
-    await deleteSession(this.#changes, await this.#chats.open(id), trace_id)
-    this.disconnectClient(id)
+    await this.#chats.with(id, (chat) => deleteSession(this.#changes, chat, trace_id))
+    this.#audience.empty(id, new ChatError("chat_deleted"))
   }
 
   /** Deletes messages, softly; resolves with the ids that were deleted now. */
   async deleteMessages(_by: Principal, { id }: Key, ids: readonly string[], trace_id: string): Promise<string[]> {
-    return deleteMessages(this.#changes, await this.#chats.open(id), ids, trace_id)
+    return this.#chats.with(id, (chat) => deleteMessages(this.#changes, chat, ids, trace_id))
   }
 
   /** The state as it is now (P6.8). */
@@ -203,13 +189,7 @@ export class ChatManager {
 
   /** Chats that somebody here looks at, or that a turn runs in. */
   getActiveSessions(): ActiveSession[] {
-    return [...this.#chats]
-      .filter((chat) => chat.followers.size > 0 || chat.running)
-      .map((chat) => ({
-        session: chat.session,
-        connections: chat.followers.size,
-        running: chat.running !== null,
-      }))
+    return this.#audience.active()
   }
 
   /** Nothing new from now on; running turns get `timeout_ms`, then they are interrupted with their text kept. */
@@ -219,29 +199,24 @@ export class ChatManager {
     this.#chats.close()
   }
 
+  async #interrupt(
+    chat: LiveChat,
+    by: Principal,
+    { wait_ms, trace_id, ...named }: InterruptRequest,
+  ): Promise<Interrupted> {
+    const turn_id = named.turn_id ?? chat.turns[0]?.turn_id
+    const turn = chat.turns.find((open) => open.turn_id === turn_id)
+    if (!turn || !turn_id) return { result: "too_late", turn_id: turn_id ?? null, seq: null }
+    const ended = chat.turnEnded(turn_id)
+    const seq = await this.#turns.stop(chat, turn, stopOf(turn_id, by.user_id), trace_id)
+    const end = wait_ms > 0 ? await Promise.race([ended, delay(this.#deps.clock, wait_ms)]) : undefined
+    // It may have ended in this moment.
+    if (end === undefined)
+      return { result: seq === null && !chat.isOpen(turn_id) ? "too_late" : "requested", turn_id, seq }
+    return { result: end === "interrupted" ? "confirmed" : "too_late", turn_id, seq }
+  }
+
   #refuseWhenDraining(): void {
     if (this.#draining) throw new ChatError("draining", { retry_after_ms: 2000 })
-  }
-
-  async #openFor(follower: Follower, session_id: string): Promise<LiveChat> {
-    const limit = this.#deps.config.chat.max_concurrent_sessions
-    const known = this.#chats.peek(session_id)
-    if (!known?.followers.size && this.#chats.size >= limit && this.getActiveSessions().length >= limit) {
-      throw new ChatError("too_many_sessions", { retry_after_ms: 5000 })
-    }
-    const chat = await this.#chats.open(session_id)
-    if (chat.session.deleted_at) throw new ChatError("chat_deleted")
-    chat.followers.set(follower.id, follower)
-    this.#chats.touch(chat)
-    return chat
-  }
-
-  /** A chat that nobody looked at is active again. Of the moment, not of the log: it says nothing about what was said. */
-  async #wake(chat: LiveChat, trace_id: string): Promise<void> {
-    const { id, chat_id, lifecycle } = chat.session
-    if (lifecycle !== "created" && lifecycle !== "paused") return
-    if (!(await moveLifecycle(this.#deps.db, id, ["created", "paused"], "active"))) return
-    const data: Status = { ...statusOf(chat, ["lifecycle"]), lifecycle: "active" }
-    this.#changes.emitter.publish(id, { type: "status", data, trace_id, chat_id })
   }
 }

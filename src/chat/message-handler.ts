@@ -98,10 +98,6 @@ export class MessageHandler {
     const { answer, input_id = incoming.chat.question?.input_id ?? "" } = incoming.said
     const text = typeof answer === "string" ? answer : JSON.stringify(answer)
     this.#checkLength(text)
-    if (!text.isWellFormed() || text.includes("\0"))
-      throw new ChatError("bad_frame", {
-        params: { problem: "data.answer: must be well-formed Unicode without U+0000" },
-      })
     return this.#ask(incoming, this.#messageOf(incoming, text, [{ type: "input", input_id, answer }]), input_id)
   }
 

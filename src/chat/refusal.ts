@@ -21,7 +21,7 @@ export async function refusalOf(
   const session = await sessionByKey(db, session_id)
   if (!session || session.deleted_at) throw new ChatError("chat_deleted")
   if (session.state === "ended") throw new ChatError("session_ended")
-  if (guard.question) throw new ChatError("no_question")
+  if (guard.question !== undefined) throw new ChatError("no_question")
   if (policy === "reject") throw new ChatError("busy")
   throw new ChatError("queue_full", { params: { limit: guard.max_open_turns ?? 0 } })
 }

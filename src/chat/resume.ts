@@ -22,7 +22,7 @@ export interface ResumeDeps {
   readonly max_history_messages: number
 }
 
-/** Events that are sent before looking whether the client keeps up. */
+/** Events that are looked up at once. */
 const pageSize = 50
 
 /** Brings a follower to the present and leaves it live. */
@@ -39,12 +39,15 @@ export async function resume(
 
   const recovered = isUsable(chat, request, deps.max_replay_events)
   const snapshot = recovered ? undefined : await snapshotOf(deps.db, session_id, deps.max_history_messages)
+  // The store may be ahead of the bus: what is in the snapshot may not come again as an event.
+  if (snapshot && snapshot.last_seq > chat.top) await chat.fill()
   let cursor = snapshot ? snapshot.last_seq : (request.cursor ?? 0)
   const joined: Joined = {
     session: chat.session,
     recovered,
     from: cursor,
-    top: Math.max(cursor, chat.top),
+    // What happened since the snapshot was read follows as events.
+    top: snapshot ? cursor : chat.top,
     epoch: chat.session.epoch,
     instance: deps.instance,
     ...(snapshot ? { snapshot: snapshot.messages } : {}),
@@ -52,17 +55,21 @@ export async function resume(
     question: chat.question,
   }
   follower.send(encode({ type: "start", data: joined, ...envelope }))
+  // A snapshot alone can be more than a socket takes at once (P7.5), and so can a page of long messages.
+  await follower.writable()
 
-  while (follower.open) {
-    if (cursor >= chat.top) break
+  while (follower.open && cursor < chat.top) {
     const page = chat.ring.since(cursor, pageSize) ?? (await stored(deps.db, chat, cursor))
     for (const { seq, text } of page) {
       follower.send(text)
       cursor = seq
+      // The rest is looked up again after the wait: it may have been deleted meanwhile (P4.3).
+      if (follower.full) break
     }
     await follower.writable()
   }
-  // From here to `follow` nothing waits, so nothing can come in between.
+  // From here to `follow` nothing waits, so nothing can come in between. Whoever was sent away meanwhile stays away.
+  if (!chat.followers.has(follower.id)) return
   for (const frame of chat.streams.catchUp(chat_id, request.offsets)) follower.send(encode(frame))
   follower.send(encode({ type: "start", data: { replayed: cursor }, ...envelope }))
   follower.follow(session_id)

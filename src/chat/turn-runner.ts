@@ -14,6 +14,8 @@ import { endTurn } from "./turn-end.ts"
 
 const leaseFor = 15_000
 const renewEvery = 5_000
+/** How long a shutdown waits for the store, in milliseconds. */
+const storeWithin = 5_000
 
 export interface TurnRunnerDeps extends ManagerDeps {
   readonly emitter: TurnDeps["emitter"]
@@ -24,9 +26,11 @@ export class TurnRunner {
   readonly #deps: TurnRunnerDeps
   readonly #turnDeps: TurnDeps
   /** One promise for each chat that works here. */
-  readonly #working = new Set<Promise<void>>()
+  readonly #working = new Set<Promise<unknown>>()
   #renewing: Cancel | null = null
   #draining = false
+  /** The time for running turns is over. */
+  #over = false
 
   constructor(deps: TurnRunnerDeps) {
     this.#deps = deps
@@ -44,14 +48,20 @@ export class TurnRunner {
 
   /** Runs a turn that this instance holds, and after it those in line. */
   start(chat: LiveChat, turn: HeldTurn): void {
-    const work = this.#work(chat, turn).catch((error: unknown) =>
-      this.#deps.log.error({ err: error, turn_id: turn.id, chat_id: chat.session.chat_id }, "a turn was given up"),
-    )
-    this.#working.add(work)
-    void work.finally(() => {
-      this.#working.delete(work)
-      this.#deps.chats.touch(chat)
-    })
+    const release = this.#deps.chats.hold(chat)
+    const work = this.#work(chat, turn)
+      .catch((error: unknown) =>
+        this.#deps.log.error({ err: error, turn_id: turn.id, chat_id: chat.session.chat_id }, "a turn was given up"),
+      )
+      .finally(release)
+    void this.expect(work)
+  }
+
+  /** Something that may yet start a turn: a drain waits for it. */
+  expect<T>(work: Promise<T>): Promise<T> {
+    const settled = Promise.allSettled([work]).then(() => void this.#working.delete(settled))
+    this.#working.add(settled)
+    return work
   }
 
   /** Keeps the wish to stop a turn. Resolves with its place, or null when somebody had it before or it is over. */
@@ -61,7 +71,8 @@ export class TurnRunner {
     wish: Omit<CommandEffect, "reply">,
     trace_id: string,
   ): Promise<number | null> {
-    if (turn.state === "queued" && (await this.#removeFromLine(chat, turn, wish, trace_id))) return chat.top
+    const removed = turn.state === "queued" ? await this.#removeFromLine(chat, turn, wish, trace_id) : undefined
+    if (removed !== undefined) return removed
     const { seqs } = await this.#deps.emitter.append(chat.session, {
       trace_id,
       guard: wish.guard,
@@ -83,8 +94,10 @@ export class TurnRunner {
       while (this.#working.size > 0) await Promise.all(this.#working)
     }
     if (timeout_ms > 0) await Promise.race([done(), delay(this.#deps.clock, timeout_ms)])
+    this.#over = true
     for (const chat of this.#deps.chats) chat.running?.stop("drained")
-    await done()
+    // Their ends are stored in a moment. Without the store they are not, and whoever takes over ends them.
+    await Promise.race([done(), delay(this.#deps.clock, storeWithin)])
     this.#renewing?.()
     this.#renewing = null
   }
@@ -92,7 +105,9 @@ export class TurnRunner {
   async #work(chat: LiveChat, first: HeldTurn): Promise<void> {
     let turn: HeldTurn | undefined = first
     while (turn) {
-      const claimed: string | undefined = await runTurn(this.#turnDeps, chat, turn)
+      const ended = runTurn(this.#turnDeps, chat, turn)
+      if (this.#over) chat.running?.stop("drained")
+      const claimed: string | undefined = await ended
       const row: TurnRow | undefined = claimed === undefined ? undefined : await turnById(this.#deps.db, claimed)
       turn = row && (await this.#held(row))
     }
@@ -111,7 +126,7 @@ export class TurnRunner {
     { turn_id }: OpenTurn,
     wish: Omit<CommandEffect, "reply">,
     trace_id: string,
-  ): Promise<boolean> {
+  ): Promise<number | undefined> {
     const over = {
       turn_id,
       state: "interrupted" as const,
@@ -126,7 +141,7 @@ export class TurnRunner {
       events: [...wish.events, { kind: "end", ref: turn_id, data: over }],
       end_turn: { id: turn_id, state: "interrupted", error: null, checkpoint: null },
     })
-    return seqs.length > 0
+    return seqs[0]
   }
 
   async #keepLeases(): Promise<void> {
@@ -155,8 +170,10 @@ export class TurnRunner {
     const request: TakeOver = { instance, now, expires_at: now + leaseFor, all }
     const orphans = await takeOver(db, request)
     const stranded = await takeStranded(db, request, timestamp(all ? now + leaseFor : now - leaseFor))
-    for (const row of orphans) await this.#endOrphan(await chats.open(row.session_id), row)
-    for (const row of stranded) this.start(await chats.open(row.session_id), await this.#held(row))
+    for (const row of orphans) await chats.with(row.session_id, (chat) => this.#endOrphan(chat, row))
+    for (const row of stranded) {
+      await chats.with(row.session_id, async (chat) => this.start(chat, await this.#held(row)))
+    }
   }
 
   /** What a dead instance was saying ends as interrupted, with the text that was kept; those in line go on. */

@@ -6,9 +6,11 @@ import type { Registry } from "../handlers/registry.ts"
 import type { Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
 import { problemOf } from "../protocol/codec.ts"
+import { Json } from "../protocol/ids.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Question } from "../protocol/turn.ts"
 import type { Database } from "../store/database.ts"
+import { jsonParameter } from "../store/json.ts"
 import { Answer } from "./answer.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
@@ -52,7 +54,7 @@ type StopReason = Parameters<NonNullable<LiveChat["running"]>["stop"]>[0]
 /** Runs a turn to its end. Returns the id of the turn that was taken next, if any. Rejects never. */
 export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): Promise<string | undefined> {
   const stopping = new AbortController()
-  chat.running = { turn_id: turn.id, stop: (reason) => stopping.abort(reason) }
+  chat.begin({ turn_id: turn.id, stop: (reason) => stopping.abort(reason) })
   const log = deps.log.child({ trace_id: turn.trace_id, chat_id: chat.session.chat_id, turn_id: turn.id })
   const answer = answerOf(deps, chat, turn, stopping, log)
   deps.emitter.publish(chat.session.id, {
@@ -103,8 +105,10 @@ async function work(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { flow_id, chat_type, id: session_id } = chat.session
-  // Those that were in line when the session ended are called up one by one, only to end (P6.6).
-  if (chat.session.state === "ended") return { state: "interrupted", reason: "stopped" }
+  // Those that were in line when the session ended or was deleted are called up one by one, only to end (P6.6). So is a
+  // question that was deleted before its turn came (P4.3).
+  if (chat.session.state === "ended" || chat.session.deleted_at || turn.question.deleted_at)
+    return { state: "interrupted", reason: "stopped" }
   try {
     const route = deps.registry.pick(flow_id, chat_type)
     if (!route) throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })
@@ -142,10 +146,10 @@ function asked({ prompt, schema }: Extract<HandlerEvent, { type: "question" }>):
   return { prompt, schema: schema ?? null }
 }
 
-/** What a plug-in yields is checked like any input; text, the hot path, without the schema. */
+/** What a plug-in yields is checked like any input, as it will be kept; text, the hot path, without the schema. */
 function checked(event: HandlerEvent): HandlerEvent {
   if ((event?.type === "text" || event?.type === "reasoning") && typeof event.text === "string") return event
-  const result = HandlerEvent.safeParse(event)
+  const result = HandlerEvent.safeParse(Json.parse(JSON.parse(jsonParameter(event))))
   if (result.success) return result.data
   throw new ChatError("handler_failed", {
     cause: new Error(`the handler yielded something else: ${problemOf(result.error)}`),

@@ -14,7 +14,8 @@ export async function* untilAborted<T>(events: AsyncIterable<T>, signal: AbortSi
     }
   } finally {
     signal.removeEventListener("abort", onAbort)
-    // Not waited for: a handler that hangs in its last await must not keep the turn from ending.
-    iterator.return?.().catch(() => undefined)
+    // Not waited for: a handler that hangs in its last await must not keep the turn from ending. What it throws after
+    // its end changes nothing any more; neither does a `return` that gives no promise.
+    void Promise.try(() => iterator.return?.()).catch(() => undefined)
   }
 }

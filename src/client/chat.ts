@@ -10,25 +10,9 @@ import { closedHere } from "./error.ts"
 import { EventStream } from "./event-stream.ts"
 import type { ChatEvent, ChatEvents } from "./events.ts"
 import { type DurableEvent, newId } from "./frame.ts"
-import { type ChatOptions, newChatId } from "./options.ts"
+import { type ChatOptions, type InterruptOptions, newChatId, type SendOptions, type WaitOptions } from "./options.ts"
 import type { Ack } from "./outbox.ts"
 import type { Say } from "./say.ts"
-
-export interface SendOptions {
-  /** The message's id for ever: saying it again with the same id is saying it once. Default: a new one. */
-  readonly id?: string
-  /** Takes the message back when it has not been sent yet; else only stops waiting. */
-  readonly signal?: AbortSignal
-}
-
-export interface InterruptOptions extends WaitOptions {
-  readonly turn_id?: string | undefined
-}
-
-export interface WaitOptions {
-  /** Stops waiting; what was waited for rejects with the signal's reason. */
-  readonly signal?: AbortSignal
-}
 
 /**
  * Connects to a chat and stays connected until `close()`.
@@ -152,7 +136,8 @@ export class Chat implements AsyncIterable<ChatEvent>, Disposable {
 
   /**
    * Says something; a string is text. Resolves when the service has stored it, however many connections that takes, with
-   * `seq` and `dup` (it was there already). Rejects with ClientError when it is refused, or the chat is closed.
+   * `seq` and `dup` (it was there already). Rejects with ClientError when it is refused, or the chat is closed. What is
+   * said without waiting arrives in that order, unless the service limits the rate (`error` event) in between.
    */
   async send(said: string | Say, { id = newId(), signal }: SendOptions = {}): Promise<Ack> {
     const data = typeof said === "string" ? { kind: "text", text: said } : said

@@ -1,4 +1,4 @@
-// What a chat is connected with.
+// What a chat is connected with, and what its verbs take.
 import type { ChatType } from "../protocol/session.ts"
 import type { ClientClock } from "./clock.ts"
 import { newId } from "./frame.ts"
@@ -27,6 +27,22 @@ export interface ChatOptions {
   readonly clock?: ClientClock
   /** From 0 up to 1, for the pauses between tries. */
   readonly random?: () => number
+}
+
+export interface SendOptions {
+  /** The message's id for ever: saying it again with the same id is saying it once. 1 to 64 characters. Default: a new one. */
+  readonly id?: string
+  /** Takes the message back when it has not been sent yet; else only stops waiting. */
+  readonly signal?: AbortSignal
+}
+
+export interface InterruptOptions extends WaitOptions {
+  readonly turn_id?: string | undefined
+}
+
+export interface WaitOptions {
+  /** Stops waiting; what was waited for rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 /**

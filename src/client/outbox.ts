@@ -43,10 +43,18 @@ const ACK_MS = 5000
 const ACK_MOST_MS = 30_000
 /** When the service asks for a pause without saying how long. */
 const PAUSE_MS = 1000
+const PAUSE_MOST_MS = 10_000
 /** Bytes. A frame above 1 MiB is not refused: it closes the socket, for good (P2.5, P8.1). */
 const FRAME_MOST = 1_048_576 - 1024
-/** Refusals that are about the moment, not about the frame: the client tries again by itself. */
-const passing = new Set(["rate_limited", "draining", "store_unavailable"])
+/** Refusals that are about the moment or the connection, not about the frame: the client tries again by itself. */
+const passing = new Set([
+  "rate_limited",
+  "too_fast",
+  "store_unavailable",
+  "draining",
+  "too_many_sessions",
+  "token_expired",
+])
 
 export class Outbox {
   readonly #deps: OutboxDeps
@@ -57,6 +65,8 @@ export class Outbox {
   #open = false
   /** How many messages may be on their way now. */
   #width = WINDOW
+  /** In a row, without an ack in between: each is longer than what the service asked for by more. */
+  #pauses = 0
   #cancelTimer: Cancel = () => {}
   #cancelPause: Cancel | null = null
   #closed: ClientError | null = null
@@ -78,9 +88,8 @@ export class Outbox {
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#closed) return Promise.reject(this.#closed)
     const content = JSON.stringify([type, data])
-    if (content.length > FRAME_MOST / 3 && new TextEncoder().encode(content).length > FRAME_MOST) {
-      return Promise.reject(new ClientError("frame_too_large", "The message is too large to be sent", { id }))
-    }
+    const fault = faultOf(id, content)
+    if (fault) return Promise.reject(fault)
     const same = this.#find(id)
     if (same) return same.content === content ? same.answer : Promise.reject(conflict(id))
     const entries = type === "message" || type === "end" ? this.#line : this.#urgent
@@ -105,6 +114,7 @@ export class Outbox {
   opened(): void {
     this.#open = true
     this.#width = WINDOW
+    this.#pauses = 0
     this.#flush()
   }
 
@@ -125,6 +135,7 @@ export class Outbox {
     const entry = this.#find(ack.id)
     if (!entry || entry.type === "status") return
     this.#width = Math.min(WINDOW, this.#width + 1 / this.#width)
+    this.#pauses = 0
     entry.settle(ack)
   }
 
@@ -174,8 +185,10 @@ export class Outbox {
     entry.sent_at = null
     this.#width = 1
     this.#cancelPause?.()
-    this.#cancelPause = this.#deps.clock.after(ms, () => {
+    const more = this.#pauses === 0 ? 0 : Math.min(PAUSE_MOST_MS, 50 * 2 ** this.#pauses)
+    this.#cancelPause = this.#deps.clock.after(ms + more, () => {
       this.#cancelPause = null
+      this.#pauses += 1
       this.#flush()
     })
   }
@@ -208,6 +221,15 @@ export class Outbox {
 function dueAt({ sent_at, tries, repeatable }: Entry): number {
   if (sent_at === null || !repeatable) return Number.POSITIVE_INFINITY
   return sent_at + Math.min(ACK_MOST_MS, ACK_MS * 2 ** (tries - 1))
+}
+
+/** What the service could not answer with the frame's id, or would close the socket for. */
+function faultOf(id: string, content: string): ClientError | null {
+  if (id.length < 1 || id.length > 64 || !id.isWellFormed() || id.includes("\0")) {
+    return new ClientError("bad_frame", "An id is 1 to 64 characters of well-formed text", { id })
+  }
+  const large = content.length > FRAME_MOST / 3 && new TextEncoder().encode(content).length > FRAME_MOST
+  return large ? new ClientError("frame_too_large", "The message is too large to be sent", { id }) : null
 }
 
 function conflict(id: string): ClientError {

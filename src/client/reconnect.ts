@@ -2,7 +2,7 @@
 
 const FIRST_MS = 500
 const MOST_MS = 30_000
-/** Clients of an instance that shuts down come back spread over this time. */
+/** Clients of an instance that shuts down come back spread over this time, when it did not spread them itself. */
 const DRAIN_MS = 10_000
 /** "After a pause" (4013, 4014) is at least this, when the service did not say how long. */
 const PAUSE_MS = 1000
@@ -27,7 +27,7 @@ export interface Loss {
  */
 export function pauseAfter({ code, failures, retry_after_ms }: Loss, random: () => number): number {
   const grown = Math.min(MOST_MS, FIRST_MS * 2 ** failures)
-  const spread = code === 4001 ? Math.max(grown, DRAIN_MS) : grown
+  const spread = code === 4001 && retry_after_ms === undefined ? Math.max(grown, DRAIN_MS) : grown
   const least = retry_after_ms ?? (code === 4013 || code === 4014 ? PAUSE_MS : 0)
   return Math.round(least + random() * spread)
 }

@@ -24,7 +24,8 @@ export function startUpText({ url, database, bots }: RunningServer, config: Conf
 /** Says what is wrong and leaves with 1. Expected faults are sentences; the rest comes with its stack. */
 export function fail(error: unknown): never {
   const expected =
-    error instanceof Error && ["ConfigError", "DatabaseError", "PortError", "UsageError"].includes(error.name)
+    error instanceof Error &&
+    ["ConfigError", "DatabaseError", "PortError", "SecretError", "UsageError"].includes(error.name)
   process.stderr.write(
     `${expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   )

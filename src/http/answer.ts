@@ -3,7 +3,6 @@ import type { Context } from "hono"
 import { HTTPException } from "hono/http-exception"
 import type { Principal } from "../auth/token.ts"
 import { ChatError, type ErrorCode, errorTable } from "../errors.ts"
-import { en } from "../language/en.ts"
 import { describe, type Language, type Sentence, say } from "../language/language.ts"
 import type { Route } from "../protocol/rest.ts"
 
@@ -34,7 +33,7 @@ const restWords: Partial<Record<ErrorCode, Sentence>> = {
 export function refuse(c: Context<Env>, fault: unknown): Response {
   const error = errorOf(fault)
   const { language, trace_id } = c.var
-  const { code, message, retry, retry_after_ms } = describe(withLocalNoun(error, language), language)
+  const { code, message, retry, retry_after_ms } = describe(error, language)
   const own = restWords[error.code]
   const http = errorTable[error.code].http
   if (retry_after_ms !== undefined) c.header("Retry-After", String(Math.ceil(retry_after_ms / 1000)))
@@ -54,18 +53,4 @@ export function errorOf(fault: unknown): ChatError {
   // Hono's validator throws it for a body that JSON.parse does not take, and for nothing else here.
   if (fault instanceof HTTPException) return new ChatError("bad_json", { cause: fault })
   return ChatError.from(fault)
-}
-
-/** `what` of a sentence ("no such {what}") in the caller's language. */
-function withLocalNoun(error: ChatError, language: Language): ChatError {
-  const noun = `what_${error.params.what}`
-  if (!isSentence(noun)) return error
-  return new ChatError(error.code, {
-    params: { ...error.params, what: say(language, noun) },
-    retry_after_ms: error.retry_after_ms,
-  })
-}
-
-function isSentence(key: string): key is Sentence {
-  return Object.hasOwn(en, key)
 }

@@ -1,6 +1,8 @@
 // What a browser may do with the answers: other pages only by CORS, nothing kept, nothing framed, nothing guessed.
 import { cors } from "hono/cors"
+
 import { createMiddleware } from "hono/factory"
+import { isAllowedOrigin } from "../auth/origin.ts"
 import type { ChatConfig } from "../config.ts"
 import type { Env } from "./answer.ts"
 
@@ -13,17 +15,6 @@ export function crossOrigin({ allowed_origins }: Pick<ChatConfig, "allowed_origi
     exposeHeaders: ["X-Trace-Id", "Retry-After"],
     maxAge: 600,
   })
-}
-
-/** `*` in the list is any origin. `null` and what is no origin are never loopback. */
-export function isAllowedOrigin(allowed: readonly string[], origin: string): boolean {
-  if (origin === "") return false
-  return allowed.includes("*") || allowed.includes(origin) || isLoopback(origin)
-}
-
-function isLoopback(origin: string): boolean {
-  const url = URL.parse(origin)
-  return url?.origin === origin && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname)
 }
 
 const headers = {

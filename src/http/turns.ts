@@ -18,7 +18,8 @@ export function turnRoutes({ db, chat }: Pick<AppDeps, "db" | "chat">) {
       const { principal, trace_id } = c.var
       const { chat_id, ...request } = c.req.valid("json")
       const session = await sessionOf(db, principal, chat_id, c.req.valid("query"))
-      return answer(c, await chat.interrupt(principal, session, { ...request, trace_id }))
+      const { result, turn_id } = await chat.interrupt(principal, session, { ...request, trace_id })
+      return answer(c, { result, turn_id })
     },
   )
 }

@@ -50,6 +50,7 @@ export const en = {
   rest_frame_too_large: "The body has more than {limit} bytes. Send less at once.",
   rest_store_unavailable: "The database does not answer just now. Try again in a moment.",
   what_session: "session",
+  what_chat: "chat",
   what_message: "message",
   what_address: "address",
   echo_no_model: "No model is configured, so I can only repeat what you say: {text}",

@@ -1,6 +1,6 @@
 // Sentences for people, in their language. A sentence is a key of a catalogue with {places} to fill in.
 import Negotiator from "negotiator"
-import type { ChatError } from "../errors.ts"
+import type { ChatError, ErrorParams } from "../errors.ts"
 import type { ErrorBody } from "../protocol/error.ts"
 import { en } from "./en.ts"
 import { zh } from "./zh.ts"
@@ -29,11 +29,21 @@ export function chooseLanguage(asked: string | null | undefined, acceptLanguage:
 export function describe(error: ChatError, language: Language, id?: string): ErrorBody {
   return {
     code: error.code,
-    message: say(language, error.code, error.params),
+    message: say(language, error.code, localParams(error, language)),
     retry: error.row.retry,
     ...(error.retry_after_ms === undefined ? {} : { retry_after_ms: Math.ceil(error.retry_after_ms) }),
     ...(id === undefined ? {} : { id }),
   }
+}
+
+/** `what` of a sentence ("no such {what}") is a word of the language as well. */
+function localParams({ params }: ChatError, language: Language): ErrorParams {
+  const noun = `what_${params.what}`
+  return isSentence(noun) ? { ...params, what: say(language, noun) } : params
+}
+
+function isSentence(key: string): key is Sentence {
+  return Object.hasOwn(en, key)
 }
 
 export function isLanguage(name: string): name is Language {

@@ -45,6 +45,7 @@ export const zh: Record<Sentence, string> = {
   rest_frame_too_large: "请求体超过 {limit} 字节。请减少单次发送的内容。",
   rest_store_unavailable: "数据库暂时没有响应。请稍后再试。",
   what_session: "会话",
+  what_chat: "聊天",
   what_message: "消息",
   what_address: "地址",
   echo_no_model: "尚未配置模型，我只能重复您的话：{text}",

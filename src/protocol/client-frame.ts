@@ -1,6 +1,19 @@
 // What a client may say. Unknown keys are passed over, so that a newer client can speak to an older server.
 import { z } from "zod"
-import { ChatId, ClientId, Cursor, InputId, MessageId, Seq, Text, TraceId, TurnId } from "./ids.ts"
+import {
+  ChatId,
+  ClientId,
+  Cursor,
+  InputId,
+  isText,
+  Json,
+  MessageId,
+  notText,
+  Seq,
+  Text,
+  TraceId,
+  TurnId,
+} from "./ids.ts"
 import { FilePart } from "./message.ts"
 
 /** What to do when a turn is running: wait in line, or be refused with `busy`. */
@@ -28,9 +41,16 @@ export const SaidInput = z.object({
   kind: z.literal("input"),
   /** Which question; the open one when left out. */
   input_id: InputId.optional(),
-  answer: z.json(),
+  answer: Json.refine(holdsText, notText),
   ...said,
 })
+
+/** Is every string in it, names included, one that can be kept? */
+function holdsText(value: unknown): boolean {
+  if (typeof value === "string") return isText(value)
+  if (typeof value !== "object" || value === null) return true
+  return Object.entries(value).every(([name, inner]) => isText(name) && holdsText(inner))
+}
 
 /** A message without `kind` is text, as in the seed. */
 export const Said = z.preprocess(

@@ -6,10 +6,13 @@ import { ClientId, TraceId } from "./ids.ts"
 import type { ServerFrame } from "./server-frame.ts"
 
 /** What could be read of a frame that is refused, so that the refusal finds its way back. */
-export interface Refused {
-  readonly error: ChatError
+export interface Labels {
   readonly id?: string
   readonly trace_id?: string
+}
+
+export interface Refused extends Labels {
+  readonly error: ChatError
 }
 
 export type Decoded = { readonly ok: true; readonly frame: ClientFrame } | ({ readonly ok: false } & Refused)
@@ -22,24 +25,33 @@ export function decode(text: string): Decoded {
   } catch (cause) {
     return { ok: false, error: new ChatError("bad_json", { cause }) }
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { ok: false, error: new ChatError("bad_json") }
-  }
+  if (!isObject(value)) return { ok: false, error: new ChatError("bad_json") }
   try {
     const result = ClientFrame.safeParse(value)
     if (result.success) return { ok: true, frame: result.data }
     return {
       ok: false,
       error: new ChatError("bad_frame", { params: { problem: problemOf(result.error) } }),
-      ...labels(value),
+      ...labelsIn(value),
     }
   } catch (cause) {
     // A deeply nested `answer` makes the recursive JSON schema overflow the stack (RangeError); that is the sender's fault.
     return {
       ok: false,
       error: new ChatError("bad_frame", { params: { problem: "nested too deeply" }, cause }),
-      ...labels(value),
+      ...labelsIn(value),
     }
+  }
+}
+
+/** The labels alone, of a frame that is refused whatever it says. Never throws. */
+export function labelsOf(text: string): Labels {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? labelsIn(value) : {}
+  } catch {
+    // Not JSON: there is nothing to read.
+    return {}
   }
 }
 
@@ -52,10 +64,14 @@ export function problemOf(error: z.ZodError): string {
   const issue = error.issues[0]
   if (!issue) return "unknown"
   const path = issue.path.map(String).join(".")
-  return (path ? `${path}: ${issue.message}` : issue.message).slice(0, 300)
+  return (path ? `${path}: ${issue.message}` : issue.message).slice(0, 300).toWellFormed()
 }
 
-function labels(value: object): { id?: string; trace_id?: string } {
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}
+
+function labelsIn(value: object): Labels {
   const id = ClientId.safeParse("id" in value ? value.id : undefined)
   const trace = TraceId.safeParse("trace_id" in value ? value.trace_id : undefined)
   return { ...(id.success ? { id: id.data } : {}), ...(trace.success ? { trace_id: trace.data } : {}) }

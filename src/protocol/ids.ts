@@ -2,9 +2,25 @@
 import { z } from "zod"
 
 /** Text that every client language can hold and SQLite keeps whole: no lone surrogates, no NUL. */
-export const Text = z.string().refine((text) => text.isWellFormed() && !text.includes("\0"), {
-  message: "must be well-formed Unicode without U+0000",
-})
+export function isText(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0")
+}
+
+export const notText = { message: "must be well-formed Unicode without U+0000" }
+export const Text = z.string().refine(isText, notText)
+
+/** Levels. SQLite takes apart JSON of 1,000, and one value beyond that fails everybody's batch. */
+const deepest = 100
+
+/** Any JSON that is not nested too deeply. */
+export const Json = z
+  .json()
+  .refine((value) => !isDeeper(value, deepest), { message: "must not be nested so deeply", abort: true })
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
+}
 
 const name = /^[A-Za-z0-9][A-Za-z0-9._~:-]{0,63}$/
 

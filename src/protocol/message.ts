@@ -1,6 +1,20 @@
 // A message is what a person or a bot said, kept for good. Its text is in `message`; what is not text is in `parts`.
 import { z } from "zod"
-import { ChatId, ClientId, FlowId, MessageId, Seq, SessionId, Text, Timestamp, TurnId, UserId } from "./ids.ts"
+import {
+  ChatId,
+  ClientId,
+  FlowId,
+  isText,
+  Json,
+  MessageId,
+  notText,
+  Seq,
+  SessionId,
+  Text,
+  Timestamp,
+  TurnId,
+  UserId,
+} from "./ids.ts"
 import { ChatType } from "./session.ts"
 
 export const MessageKind = z.enum(["text", "file", "command", "input"]).meta({ id: "MessageKind" })
@@ -13,7 +27,10 @@ export type MessageState = z.infer<typeof MessageState>
 export const FilePart = z.object({
   type: z.literal("file"),
   name: Text.min(1).max(255),
-  url: z.url({ protocol: /^https?$/ }).max(2048),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .refine(isText, notText),
   mime_type: z
     .string()
     .regex(/^[\w.+-]+\/[\w.+-]+$/)
@@ -29,8 +46,8 @@ export const ToolPart = z.object({
   tool_call_id: z.string().min(1).max(128),
   name: z.string().min(1).max(128),
   state: z.enum(["running", "completed", "failed"]),
-  input: z.json().optional(),
-  output: z.json().optional(),
+  input: Json.optional(),
+  output: Json.optional(),
 })
 export const StepPart = z.object({
   type: z.literal("step"),
@@ -38,7 +55,7 @@ export const StepPart = z.object({
   name: z.string().min(1).max(256),
   state: z.enum(["running", "completed", "failed"]),
 })
-export const InputPart = z.object({ type: z.literal("input"), input_id: z.string(), answer: z.json() })
+export const InputPart = z.object({ type: z.literal("input"), input_id: z.string(), answer: Json })
 export const QuestionPart = z.object({ type: z.literal("question"), input_id: z.string(), prompt: z.string() })
 
 export const Part = z

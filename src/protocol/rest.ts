@@ -27,7 +27,6 @@ function whole(min: number, max: number) {
 }
 
 const yesNo = z.enum(["true", "false"]).transform((word) => word === "true")
-
 /** Any instant of ISO 8601 with a zone, brought to the form in which times are kept. */
 const instant = z.iso
   .datetime({ offset: true })
@@ -36,18 +35,15 @@ const instant = z.iso
 
 const SessionRef = ChatId.describe("A chat_id or a session_id: both find a session.")
 const userId = whole(0, Number.MAX_SAFE_INTEGER)
-
 const lang = { lang: z.string().max(35).optional().describe("Language of the sentences: en or zh.") }
-const owned = {
-  ...lang,
-  user_id: userId.optional().describe("Administrators: whose. Others may name themselves only."),
-}
+const whose = "Administrators: whose; one's own when left out. Others may name themselves only."
+const owned = { ...lang, user_id: userId.optional().describe(whose) }
 const ofUsers = {
   ...lang,
   user_id: z
     .union([z.literal("all"), userId])
     .optional()
-    .describe("Administrators: whose, or `all`. Others may name themselves only. Default: one's own."),
+    .describe(`${whose} Or: all.`),
 }
 const between = {
   since: instant.optional().describe("At this instant or later."),

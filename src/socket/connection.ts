@@ -12,7 +12,6 @@ import { describe, type Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
 import { encode } from "../protocol/codec.ts"
 import type { ServerFrame } from "../protocol/server-frame.ts"
-import { handleFrame } from "./handle-frame.ts"
 import { Inbox } from "./inbox.ts"
 import { JoinedChats } from "./joined-chats.ts"
 import { topic } from "./topics.ts"
@@ -48,6 +47,8 @@ export class Connection implements Follower {
   principal: Principal
   readonly #ws: ServerWebSocket<SocketData>
   readonly #cancelJoin: () => void
+  /** Sessions whose frames go to this socket as they happen; not those that it is still being brought up to date on. */
+  readonly #following = new Set<string>()
   #open = true
   #slow = false
   #waitingForRoom: (() => void)[] = []
@@ -81,18 +82,24 @@ export class Connection implements Follower {
 
   follow(session_id: string): void {
     if (!this.#open) return
+    this.#following.add(session_id)
     this.#ws.subscribe(topic(session_id, "events"))
     if (!this.#slow) this.#ws.subscribe(topic(session_id, "deltas"))
   }
 
   unfollow(session_id: string): void {
     if (!this.#open) return
+    this.#following.delete(session_id)
     this.#ws.unsubscribe(topic(session_id, "events"))
     this.#ws.unsubscribe(topic(session_id, "deltas"))
   }
 
+  get full(): boolean {
+    return this.#open && this.#ws.getBufferedAmount() > slowAt
+  }
+
   writable(): Promise<void> {
-    if (!this.#open || this.#ws.getBufferedAmount() <= slowAt) return Promise.resolve()
+    if (!this.full) return Promise.resolve()
     return new Promise((resolve) => this.#waitingForRoom.push(resolve))
   }
 
@@ -120,18 +127,18 @@ export class Connection implements Follower {
   }
 
   checkBacklog(): void {
-    if (this.#slow || !this.#open || this.#ws.getBufferedAmount() <= slowAt) return
+    if (this.#slow || !this.full) return
     this.#slow = true
-    for (const session_id of this.chats.joined()) this.#ws.unsubscribe(topic(session_id, "deltas"))
+    for (const session_id of this.#following) this.#ws.unsubscribe(topic(session_id, "deltas"))
   }
 
   /** What waited has been sent. */
   drained(): void {
-    if (!this.#open || this.#ws.getBufferedAmount() > slowAt) return
+    if (!this.#open || this.full) return
     for (const resolve of this.#waitingForRoom.splice(0)) resolve()
     if (!this.#slow) return
     this.#slow = false
-    for (const session_id of this.chats.joined()) {
+    for (const session_id of this.#following) {
       this.deps.manager.catchUp(this, session_id)
       this.#ws.subscribe(topic(session_id, "deltas"))
     }
@@ -159,6 +166,6 @@ export class Connection implements Follower {
 
   async #joinSilently(): Promise<void> {
     const { home } = this.chats
-    if (home !== null && !this.chats.isJoined(home)) await handleFrame(this, { type: "start", data: {} }, newTraceId())
+    if (home !== null && !this.chats.isJoined(home)) await this.inbox.handle({ type: "start", data: {} })
   }
 }

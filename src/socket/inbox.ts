@@ -3,7 +3,7 @@ import type { ServerWebSocket } from "bun"
 import { ChatError } from "../errors.ts"
 import { newTraceId } from "../ids.ts"
 import type { ClientFrame } from "../protocol/client-frame.ts"
-import { decode } from "../protocol/codec.ts"
+import { type Decoded, decode, labelsOf } from "../protocol/codec.ts"
 import type { Connection } from "./connection.ts"
 import { handleFrame } from "./handle-frame.ts"
 import { RateLimit } from "./rate-limit.ts"
@@ -36,7 +36,7 @@ export class Inbox {
     this.pongDueAt = null
     const wait = this.#limit.take()
     if (this.#limit.debt > tooManyBursts) this.#connection.close(new ChatError("too_fast", { retry_after_ms: wait }))
-    else this.add(() => this.#handle(raw, wait))
+    else this.add(() => this.#take(raw, wait))
   }
 
   add(task: () => Promise<void>): void {
@@ -58,9 +58,8 @@ export class Inbox {
     this.#working = false
   }
 
-  async #handle(raw: string | Buffer, wait: number): Promise<void> {
-    const frame = this.#read(raw, wait)
-    if (!frame) return
+  /** Handles one frame to its end; what is wrong with it is told. Never rejects. */
+  async handle(frame: ClientFrame): Promise<void> {
     const trace_id = frame.trace_id ?? newTraceId()
     try {
       await handleFrame(this.#connection, frame, trace_id)
@@ -69,47 +68,46 @@ export class Inbox {
     }
   }
 
+  async #take(raw: string | Buffer, wait: number): Promise<void> {
+    const read = this.#read(raw, wait)
+    if (read.ok) return this.handle(read.frame)
+    const { error, trace_id = newTraceId(), id } = read
+    this.#connection.refuse(error, { trace_id, id })
+  }
+
   #fail(
     error: ChatError,
-    { id, chat_id = this.#connection.chats.home ?? undefined }: ClientFrame,
+    { type, id, chat_id = this.#connection.chats.home ?? undefined }: ClientFrame,
     trace_id: string,
   ): void {
     const connection = this.#connection
-    if (error.row.http >= 500) {
+    // What has no cause is a state of the service, such as draining, and no fault.
+    if (error.row.http >= 500 && error.cause !== undefined) {
       connection.deps.log.error(
         { trace_id, chat_id, code: error.code, err: error.cause },
         "a frame could not be handled",
       )
     }
-    // What concerns the URL's chat may end the connection; another chat's trouble does not.
-    if (error.row.close !== null && chat_id === connection.chats.home)
+    // What concerns the URL's chat may end the connection. Another chat's trouble does not, nor does a token that is not
+    // taken: the one before it holds until its end (P7.4).
+    if (error.row.close !== null && chat_id === connection.chats.home && type !== "auth")
       connection.close(error, { trace_id, id, chat_id })
     else connection.refuse(error, { trace_id, id, chat_id })
   }
 
-  #read(raw: string | Buffer, wait: number): ClientFrame | undefined {
-    const limit = this.#connection.deps.config.max_frame_bytes
-    const size = Buffer.byteLength(raw)
-    if (size > limit) return this.#refuse(new ChatError("frame_too_large", { params: { size, limit } }))
-    if (typeof raw !== "string") {
-      return this.#refuse(
-        new ChatError("bad_frame", { params: { problem: "binary messages are not taken, only text" } }),
-      )
-    }
-    const decoded = decode(raw)
-    const labels = decoded.ok ? decoded.frame : decoded
+  #read(raw: string | Buffer, wait: number): Decoded {
+    const refused = (error: ChatError): Decoded => ({
+      ...{ ok: false, error },
+      ...(typeof raw === "string" ? labelsOf(raw) : {}),
+    })
     if (wait > 0) {
       const params = { seconds: Math.ceil(wait / 1000) }
-      return this.#refuse(new ChatError("rate_limited", { params, retry_after_ms: wait }), labels)
+      return refused(new ChatError("rate_limited", { params, retry_after_ms: wait }))
     }
-    return decoded.ok ? decoded.frame : this.#refuse(decoded.error, labels)
-  }
-
-  #refuse(
-    error: ChatError,
-    { trace_id = newTraceId(), id }: { trace_id?: string | undefined; id?: string | undefined } = {},
-  ): undefined {
-    this.#connection.refuse(error, { trace_id, id })
-    return undefined
+    const limit = this.#connection.deps.config.max_frame_bytes
+    const size = Buffer.byteLength(raw)
+    if (size > limit) return refused(new ChatError("frame_too_large", { params: { size, limit } }))
+    if (typeof raw === "string") return decode(raw)
+    return refused(new ChatError("bad_frame", { params: { problem: "binary messages are not taken, only text" } }))
   }
 }

@@ -19,7 +19,9 @@ export class RateLimit {
   /** Takes a token. 0: there was one. Else the milliseconds until there is one again. */
   take(): number {
     const now = this.#clock.now()
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate)
+    // The time of day may be set back; that is nobody's debt.
+    const passed = Math.max(0, now - this.#at)
+    this.#tokens = Math.min(this.#burst, this.#tokens + (passed / 1000) * this.#rate)
     this.#at = now
     this.#tokens -= 1
     if (this.#tokens >= 0) return 0

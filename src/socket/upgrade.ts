@@ -1,6 +1,7 @@
 // From a request to a socket: who comes, from where, for which chat. What is wrong is told over the socket (P1.4), since
 // a browser cannot read the answer to a refused upgrade.
 import { z } from "zod"
+import { isAllowedOrigin } from "../auth/origin.ts"
 import { type Principal, verifyToken } from "../auth/token.ts"
 import type { Clock } from "../clock.ts"
 import type { Config } from "../config.ts"
@@ -45,7 +46,7 @@ export async function readVisit(request: Request, deps: UpgradeDeps): Promise<So
   try {
     checkOrigin(request, url, deps.config.chat.allowed_origins)
     const principal = await verifyToken(deps.secret, tokenOf(request.headers), deps.clock)
-    const asked = ChatUrl.safeParse({ flow_id: flowOf(url), ...Object.fromEntries(url.searchParams) })
+    const asked = ChatUrl.safeParse({ ...Object.fromEntries(url.searchParams), flow_id: flowOf(url) })
     if (!asked.success) throw new ChatError("bad_url", { params: { problem: problemOf(asked.error) } })
     return { visit: { ok: true, principal, request: asked.data }, language, connection: null }
   } catch (error) {
@@ -80,12 +81,8 @@ function subprotocols(headers: Headers): string[] {
   return (headers.get("sec-websocket-protocol") ?? "").split(",").map((word) => word.trim())
 }
 
-const loopback = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
-
-/** Tokens are not ambient as cookies are, so this is a second line of defence, not the first. */
 function checkOrigin(request: Request, url: URL, allowed: readonly string[]): void {
   const origin = request.headers.get("origin")
-  if (!origin || loopback.test(origin) || allowed.includes("*") || allowed.includes(origin)) return
-  if (URL.parse(origin)?.host === url.host) return
+  if (!origin || isAllowedOrigin(allowed, origin) || URL.parse(origin)?.host === url.host) return
   throw new ChatError("origin_forbidden", { params: { origin: origin.slice(0, 200) } })
 }

@@ -1,5 +1,5 @@
 // Way 1: Bun's WebSocket handlers. They are synchronous and hand on; a rejection in an async one would be nobody's (Bun 1.4).
-import type { WebSocketHandler } from "bun"
+import type { ServerWebSocket, WebSocketHandler } from "bun"
 import { ChatError } from "../errors.ts"
 import { newTraceId } from "../ids.ts"
 import { describe } from "../language/language.ts"
@@ -53,9 +53,8 @@ export function openSockets(deps: ConnectionDeps): Sockets {
     message(ws, message) {
       ws.data.connection?.inbox.receive(message)
     },
-    pong(ws) {
-      if (ws.data.connection) ws.data.connection.inbox.pongDueAt = null
-    },
+    ping: signOfLife,
+    pong: signOfLife,
     drain(ws) {
       ws.data.connection?.drained()
     },
@@ -68,6 +67,10 @@ export function openSockets(deps: ConnectionDeps): Sockets {
       if (left > 0) perUser.set(connection.principal.user_id, left)
       else perUser.delete(connection.principal.user_id)
     },
+  }
+
+  function signOfLife(ws: ServerWebSocket<SocketData>): void {
+    if (ws.data.connection) ws.data.connection.inbox.pongDueAt = null
   }
 
   function tooMany(user_id: number): ChatError | undefined {

@@ -4,6 +4,7 @@ import type { InStatement } from "@libsql/client"
 import type { Message } from "../protocol/message.ts"
 import type { Lifecycle, SessionState } from "../protocol/session.ts"
 import type { TurnEnd } from "../protocol/turn.ts"
+import { jsonParameter } from "./json.ts"
 import type { EventRow, InputRow, TurnRow } from "./schema.ts"
 
 /** A message before its place is known. */
@@ -93,12 +94,12 @@ select s.id, s.last_seq + 1 + e.key, e.value ->> 'kind', e.value ->> 'ref', null
 from a
 join sessions s on s.id = a.value ->> 'session_id'
 join json_each(a.value, '$.events') e
-where (s.deleted_at is null or a.value ->> '$.guard.fence.turn_id' is not null)
+where (s.deleted_at is null or a.value ->> '$.end_turn.id' = a.value ->> '$.guard.fence.turn_id')
 and (a.value ->> '$.guard.open' is null or s.state <> 'ended')
 and (a.value ->> '$.guard.once.client_id' is null or not exists (select 1 from messages m where m.session_id = s.id
   and m.user_id = a.value ->> '$.guard.once.user_id' and m.client_id = a.value ->> '$.guard.once.client_id'))
 and (a.value ->> '$.guard.fence.turn_id' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.fence.turn_id'
-  and t.state = 'running' and t.generation = a.value ->> '$.guard.fence.generation'))
+  and t.session_id = s.id and t.state = 'running' and t.generation = a.value ->> '$.guard.fence.generation'))
 and (a.value ->> '$.guard.queued' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.queued'
   and t.session_id = s.id and t.state = 'queued'))
 and (a.value ->> '$.guard.stoppable' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.stoppable'
@@ -169,7 +170,7 @@ const deleteMessages = `${appends}
 update messages set deleted_at = d.at
 from (select s.id as session_id, m.value as id, a.value ->> 'create_time' as at ${accepted}
   join json_each(a.value, '$.delete_messages') m) d
-where messages.id = d.id and messages.session_id = d.session_id and messages.deleted_at is null`
+where messages.id = d.id and +messages.session_id = d.session_id and messages.deleted_at is null`
 
 // `ended` is final. A session is `running` for as long as one of its turns is, whatever ended just now.
 const updateSessions = `${appends}
@@ -177,7 +178,8 @@ update sessions set
   last_seq = last_seq + json_array_length(j.value, '$.events'),
   state = case
     when state = 'ended' or j.value ->> '$.session.state' = 'ended' then 'ended'
-    when exists (select 1 from turns t where t.session_id = sessions.id and t.state = 'running') then 'running'
+    when exists (select 1 from turns t where t.session_id = sessions.id and t.state in ('queued', 'running')
+      and +t.state = 'running') then 'running'
     else coalesce(j.value ->> '$.session.state', state) end,
   lifecycle = case when lifecycle = 'ended' then 'ended' else coalesce(j.value ->> '$.session.lifecycle', lifecycle) end,
   topic = case when json_type(j.value, '$.session.topic') is null then topic else j.value ->> '$.session.topic' end,
@@ -205,8 +207,8 @@ const steps = {
 /** The statements of one batch. No two appends may be of the same session: numbers and guards count on it. */
 export function appendStatements(batch: readonly Append[]): { step: Step; statement: InStatement }[] {
   // Each statement reads the whole parameter, so the bodies, which are most of it, go to the one that stores them.
-  const bodies = JSON.stringify(batch.flatMap(({ messages }) => messages))
-  const heads = JSON.stringify(batch.map(({ messages: _, ...head }) => head))
+  const bodies = jsonParameter(batch.flatMap(({ messages }) => messages))
+  const heads = jsonParameter(batch.map(({ messages: _, ...head }) => head))
   return (Object.keys(steps) as Step[])
     .filter((step) => batch.some(steps[step].needed))
     .map((step) => ({ step, statement: { sql: steps[step].sql, args: [step === "messages" ? bodies : heads] } }))

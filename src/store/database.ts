@@ -6,7 +6,8 @@ import { type Client, createClient } from "@libsql/client"
 import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql"
 import { migrate } from "drizzle-orm/libsql/migrator"
 import type { Config } from "../config.ts"
-import { holdLock } from "./lock.ts"
+import { withoutBusyConnections } from "./busy.ts"
+import { holdLock, LockedError } from "./lock.ts"
 import * as schema from "./schema.ts"
 
 export interface Database {
@@ -26,21 +27,39 @@ export class DatabaseError extends Error {
 }
 
 /** Opens the database; throws DatabaseError with a sentence for the operator when that is not possible. */
-export function openDatabase(config: Pick<Config, "database" | "data_dir">): Database {
-  const url = config.database.url ?? `file:${join(config.data_dir, "chat.db")}`
-  return url.startsWith("file:") ? openFile(url) : openServer(url, config.database.auth_token)
+export function openDatabase(
+  config: Pick<Config, "database" | "data_dir">,
+  { patience_ms = 10_000 }: DatabaseOptions = {},
+): Database {
+  const { url, auth_token } = config.database
+  if (url === undefined) return openFile(urlOf(join(config.data_dir, "chat.db")))
+  return url.startsWith("file:") ? openFile(url) : openServer(url, auth_token, patience_ms)
+}
+
+export interface DatabaseOptions {
+  /** A server that does not answer for so long counts as away: a request that hangs would hold up all later ones. */
+  readonly patience_ms?: number
+}
+
+function urlOf(path: string): string {
+  return `file:${path.split("/").map(encodeURIComponent).join("/")}`
+}
+
+function pathOf(url: string): string {
+  const path = url.slice("file:".length).split(/[?#]/)[0] ?? ""
+  return path.startsWith("//") ? fileURLToPath(url) : decodeURIComponent(path)
 }
 
 function openFile(url: string): Database {
-  const path = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length).split("?")[0]
-  if (!path) throw new DatabaseError(`DATABASE_URL: ${url} names no file`)
   try {
+    const path = pathOf(url)
+    if (path === "") throw new DatabaseError(`DATABASE_URL: ${url} names no file`)
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const lock = holdLock(`${path}.lock`)
     try {
       // One connection: libSQL calls are synchronous here, so a second one could only wait for the first. A short busy
       // timeout, because waiting for a lock blocks the event loop (libsql 0.5: no timer runs meanwhile).
-      const client = createClient({ url, concurrency: 1, timeout: 50 })
+      const client = withoutBusyConnections(createClient({ url, concurrency: 1, timeout: 50 }))
       return {
         orm: drizzle(client, { schema }),
         client,
@@ -57,18 +76,28 @@ function openFile(url: string): Database {
     }
   } catch (error) {
     if (error instanceof DatabaseError) throw error
-    throw new DatabaseError(`The database ${path} cannot be opened: ${messageOf(error)}`, { cause: error })
+    throw new DatabaseError(`The database ${url.slice("file:".length)} cannot be opened: ${messageOf(error)}`, {
+      cause: error,
+    })
   }
 }
 
-function openServer(url: string, authToken: string | undefined): Database {
-  const client = createClient({ url, ...(authToken === undefined ? {} : { authToken }) })
-  return {
-    orm: drizzle(client, { schema }),
-    client,
-    kind: "server",
-    label: new URL(url).host,
-    close: () => client.close(),
+function openServer(url: string, authToken: string | undefined, patience_ms: number): Database {
+  try {
+    const client = createClient({
+      url,
+      ...(authToken === undefined ? {} : { authToken }),
+      fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(patience_ms) }),
+    })
+    return {
+      orm: drizzle(client, { schema }),
+      client,
+      kind: "server",
+      label: new URL(url).host,
+      close: () => client.close(),
+    }
+  } catch (error) {
+    throw new DatabaseError(`DATABASE_URL is not the address of a libSQL server: ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -82,13 +111,16 @@ export async function migrateDatabase(db: Database): Promise<void> {
       await db.client.execute("pragma journal_mode = wal")
       await db.client.execute("pragma synchronous = full")
     }
-    await migrate(db.orm, { migrationsFolder })
+    // The second try: other instances may be starting too, and one of them did it in this moment.
+    await migrate(db.orm, { migrationsFolder }).catch(() => migrate(db.orm, { migrationsFolder }))
   } catch (error) {
     throw new DatabaseError(`The database ${db.label} cannot be used: ${messageOf(error)}`, { cause: error })
   }
 }
 
+/** Libraries put SQLite's own words into the cause, below their own. */
 function messageOf(error: unknown): string {
+  if (error instanceof LockedError) return error.message
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   return cause instanceof Error ? cause.message : String(cause)
 }

@@ -3,7 +3,7 @@ import { and, asc, desc, eq, gt, isNull } from "drizzle-orm"
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
-import { type EventRow, events, type InputRow, inputs, messages, sessions, type TurnRow, turns } from "./schema.ts"
+import { type EventRow, events, type InputRow, inputs, messages, sessions, type TurnRow } from "./schema.ts"
 import { openTurnsQuery } from "./turns.ts"
 
 export interface LoggedEvent {
@@ -94,8 +94,4 @@ export async function snapshotOf(db: Database, session_id: string, limit: number
 
 export async function messageByKey(db: Database, id: string): Promise<Message | undefined> {
   return (await db.orm.select().from(messages).where(eq(messages.id, id)).limit(1))[0]
-}
-
-export async function turnOf(db: Database, message_id: string): Promise<TurnRow | undefined> {
-  return (await db.orm.select().from(turns).where(eq(turns.message_id, message_id)).limit(1))[0]
 }

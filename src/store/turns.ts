@@ -1,10 +1,11 @@
 // Turns outside the way of a message: checkpoints, leases, take-over, and what a bot needs to know of before.
 import type { InStatement } from "@libsql/client"
-import { and, asc, desc, eq, inArray, isNull, lt, sql } from "drizzle-orm"
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, ne, sql } from "drizzle-orm"
 import { alias } from "drizzle-orm/sqlite-core"
 import type { Message } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
-import { messages, type TurnRow, turns } from "./schema.ts"
+import { jsonParameter } from "./json.ts"
+import { isOpen, messages, sessions, type TurnRow, turns } from "./schema.ts"
 
 /** What a turn has streamed so far. */
 export interface Checkpoint {
@@ -19,12 +20,14 @@ export interface Checkpoint {
 /** One statement for all; returns the ids of the turns that are still ours. */
 export function checkpointStatement(checkpoints: readonly Checkpoint[]): InStatement {
   return {
-    sql: `update turns set partial_text = j.value ->> 'text', partial_reasoning = j.value ->> 'reasoning',
+    // The plus: by its id, not from among all that run.
+    sql: `with j as materialized (select value from json_each(?1))
+update turns set partial_text = j.value ->> 'text', partial_reasoning = j.value ->> 'reasoning',
   checkpoint = nullif(j.value -> 'checkpoint', 'null')
-from json_each(?1) j where turns.id = j.value ->> 'turn_id' and turns.generation = j.value ->> 'generation'
-  and turns.state = 'running'
+from j where turns.id = j.value ->> 'turn_id' and turns.generation = j.value ->> 'generation'
+  and +turns.state = 'running'
 returning id`,
-    args: [JSON.stringify(checkpoints)],
+    args: [jsonParameter(checkpoints)],
   }
 }
 
@@ -37,7 +40,7 @@ export function openTurnsQuery(db: Database, session_id: string) {
   return db.orm
     .select()
     .from(turns)
-    .where(and(eq(turns.session_id, session_id), inArray(turns.state, ["running", "queued"])))
+    .where(and(eq(turns.session_id, session_id), isOpen))
     .orderBy(asc(turns.seq))
 }
 
@@ -87,7 +90,7 @@ export async function takeStranded(
   { instance, expires_at, now }: TakeOver,
   before: string,
 ): Promise<TurnRow[]> {
-  return db.orm
+  const take = db.orm
     .update(turns)
     .set({
       state: "running",
@@ -105,14 +108,26 @@ export async function takeStranded(
       ),
     )
     .returning()
+  const running = db.orm
+    .select({ id: turns.session_id })
+    .from(turns)
+    .where(and(eq(turns.state, "running"), eq(turns.instance, instance)))
+  const [taken] = await db.orm.batch([
+    take,
+    db.orm
+      .update(sessions)
+      .set({ state: "running" })
+      .where(and(inArray(sessions.id, running), ne(sessions.state, "ended"))),
+  ])
+  return taken
 }
 
-/** The checkpoint that the chat's handler left in the turn before `seq`. */
+/** The checkpoint that the chat's handler left in the turn before `seq`. One that was stopped while it waited had none to leave. */
 export async function checkpointBefore(db: Database, session_id: string, seq: number): Promise<unknown> {
   const rows = await db.orm
     .select({ checkpoint: turns.checkpoint })
     .from(turns)
-    .where(and(eq(turns.session_id, session_id), lt(turns.seq, seq)))
+    .where(and(eq(turns.session_id, session_id), lt(turns.seq, seq), isNotNull(turns.start_time)))
     .orderBy(desc(turns.seq))
     .limit(1)
   return rows[0]?.checkpoint ?? null

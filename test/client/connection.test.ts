@@ -1,9 +1,10 @@
-// The client and its connection: tokens, close codes, pauses, signs of life, and leaving without a trace.
+// The client and its connection: tokens, close codes, pauses, signs of life.
 import { describe, expect, test } from "bun:test"
 import { connectChat } from "../../src/client/chat.ts"
 import { ClientError } from "../../src/client/error.ts"
 import { comesBack, pauseAfter } from "../../src/client/reconnect.ts"
-import { ack, CHAT, error, joined, replayed, said } from "./frames.ts"
+import { turnOfTheLoop } from "../support/clock.ts"
+import { ack, CHAT, error, said } from "./frames.ts"
 import { Scene } from "./scene.ts"
 
 const auth = { type: "auth", data: { expires_at: "2026-01-01T00:01:00.000Z" }, trace_id: "ask" } as const
@@ -31,8 +32,16 @@ test("[P1.3] without chat_id the client names the chat itself, so that every con
 })
 
 test("[P1.1] an http URL with a path in front will do; a wrong one is told at once", async () => {
-  await using scene = new Scene({ url: "http://127.0.0.1:1/behind/proxy/" })
-  expect(scene.chat.connection.state).toBe("connecting")
+  const opened: string[] = []
+  class Recorder extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      opened.push(url)
+      super(url, protocols)
+    }
+  }
+  await using scene = new Scene({ url: "https://127.0.0.1:1/behind/proxy/", WebSocket: Recorder })
+  await scene.lost()
+  expect(opened).toEqual([`wss://127.0.0.1:1/behind/proxy/chat/default?chat_id=${CHAT}`])
   expect(() => connectChat({ url: "nonsense", flow_id: "f", token: "t" })).toThrow(TypeError)
   for (const cursor of [-1, 0.5, Number.NaN]) {
     expect(() => connectChat({ url: "ws://h", flow_id: "f", token: "t", cursor })).toThrow(TypeError)
@@ -81,6 +90,7 @@ test("[P8.1] after 4001 clients spread over 10 s; after 4013 and 4014 they wait 
   const none = { failures: 0, retry_after_ms: undefined }
   expect(pauseAfter({ ...none, code: 4001 }, () => 1)).toBe(10_000)
   expect(pauseAfter({ ...none, code: 4001 }, () => 0)).toBe(0)
+  expect(pauseAfter({ ...none, code: 4001, retry_after_ms: 7000 }, () => 1)).toBe(7500)
   expect(pauseAfter({ ...none, code: 4013 }, () => 0)).toBe(1000)
   expect(pauseAfter({ ...none, code: 4014, retry_after_ms: 3000 }, () => 0)).toBe(3000)
 })
@@ -180,6 +190,18 @@ test("[P7.4] when no fresh token can be had, the application is told and the con
   await line.next("auth")
 })
 
+test("[P7.4] a request that was cut off does not stand in the way of the next one", async () => {
+  const { promise } = Promise.withResolvers<string>()
+  let asked = 0
+  await using scene = new Scene({ token: () => (++asked === 2 ? promise : `token-${asked}`) })
+  const line = await scene.join()
+  line.say(auth)
+  await line.quiet()
+  const next = await scene.again(line)
+  next.say(auth)
+  expect((await next.next("auth")).data.token).toBe("token-4")
+})
+
 test("[P7.3] a connection on which nothing is heard is asked, and left when it does not answer", async () => {
   await using scene = new Scene()
   const line = await scene.join()
@@ -208,6 +230,17 @@ test("a service that accepts the connection and then says nothing is left after 
   scene.clock.advance(await lost)
   await line.closed
   await scene.join()
+})
+
+test("a machine that takes the connection and never answers the handshake is left after 10 s", async () => {
+  const deaf = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
+  await using scene = new Scene({ url: `ws://127.0.0.1:${deaf.port}` })
+  await turnOfTheLoop()
+  scene.clock.advance(9999)
+  expect(scene.chat.connection.state).toBe("connecting")
+  scene.clock.advance(1)
+  expect(scene.chat.connection).toMatchObject({ state: "waiting", code: 1006 })
+  deaf.stop(true)
 })
 
 test("[P5.1] a start that is refused for now is said again; one that is refused for good ends the chat", async () => {
@@ -254,114 +287,4 @@ test("[P2.1] what is not a frame is reported and passed over; a type of a later 
     "bad_answer",
     "bad_answer",
   ])
-})
-
-describe("close() leaves nothing behind", () => {
-  test("no timer, no socket; what waits is rejected, iterators end", async () => {
-    await using scene = new Scene()
-    const line = await scene.join()
-    const events = Array.fromAsync(scene.chat)
-    const sent = scene.chat.send("hi").catch((cause) => cause)
-    scene.chat.close()
-    expect(await events).toEqual([])
-    expect(await sent).toMatchObject({ code: "closed" })
-    expect((await line.closed).code).toBe(1000)
-    expect(scene.clock.pending).toBe(0)
-    expect(scene.heardOf("connection").at(-1)).toEqual({ state: "closed", error: null })
-  })
-
-  test("in every state", async () => {
-    const states: ((scene: Scene) => Promise<unknown>)[] = [
-      async () => {},
-      (scene) => scene.server.next(),
-      (scene) => scene.server.next().then((line) => line.next("start")),
-      (scene) => scene.join().then((line) => line.quiet()),
-      (scene) =>
-        scene.join().then((line) => {
-          line.cut()
-          return scene.lost()
-        }),
-    ]
-    for (const reach of states) {
-      await using scene = new Scene()
-      await reach(scene)
-      scene.chat.close()
-      scene.chat.close()
-      expect(scene.clock.pending).toBe(0)
-      scene.clock.advance(3_600_000)
-      expect(scene.server.waiting).toBe(0)
-    }
-  })
-
-  test("while the token is on its way: it is not used", async () => {
-    const { promise, resolve } = Promise.withResolvers<string>()
-    let asked: AbortSignal | undefined
-    await using scene = new Scene({
-      token: ({ signal }) => {
-        asked = signal
-        return promise
-      },
-    })
-    await Promise.resolve()
-    scene.chat.close()
-    expect(asked?.aborted).toBe(true)
-    resolve("late")
-    await promise
-    expect([scene.server.waiting, scene.clock.pending]).toEqual([0, 0])
-  })
-
-  test("by a signal, also one that was aborted before", async () => {
-    const leave = new AbortController()
-    await using scene = new Scene({ signal: leave.signal })
-    const line = await scene.join()
-    leave.abort()
-    expect((await line.closed).code).toBe(1000)
-    await using early = new Scene({ signal: AbortSignal.abort() })
-    expect(early.chat.connection).toEqual({ state: "closed", error: null })
-    await expect(early.chat.ready()).rejects.toMatchObject({ code: "closed" })
-  })
-
-  test("by a listener that calls it at the worst moment", async () => {
-    await using scene = new Scene()
-    const line = await scene.join()
-    scene.chat.on("connection", ({ state }) => state === "waiting" && scene.chat.close())
-    line.cut()
-    await scene.when("connection", ({ state }) => state === "closed")
-    expect(scene.clock.pending).toBe(0)
-  })
-})
-
-test("[P5.8] the iterator gives the log in order, each event once, over cuts", async () => {
-  await using scene = new Scene({ cursor: 0 })
-  const events = scene.chat.events()
-  const line = await scene.join()
-  line.say(said(1), said(2))
-  await scene.when("message", ({ seq }) => seq === 2)
-  line.cut()
-  scene.clock.advance(await scene.lost())
-  const next = await scene.server.next()
-  await next.next("start")
-  next.say(joined({ from: 2, top: 3 }), said(3), replayed(3), said(4))
-  const seqs: number[] = []
-  for await (const event of events) {
-    if (event.type !== "snapshot") seqs.push(event.seq)
-    if (seqs.length === 4) break
-  }
-  expect(seqs).toEqual([1, 2, 3, 4])
-})
-
-test("listeners and iterators end with their signal", async () => {
-  await using scene = new Scene({ cursor: 0 })
-  const heard: number[] = []
-  const enough = new AbortController()
-  scene.chat.on("message", ({ seq }) => heard.push(seq), enough)
-  const events = Array.fromAsync(scene.chat.events(enough))
-  const line = await scene.join()
-  line.say(said(1))
-  await scene.when("message")
-  enough.abort()
-  line.say(said(2))
-  await scene.when("message")
-  expect(heard).toEqual([1])
-  expect((await events).map((event) => event.type)).toEqual(["message"])
 })

@@ -1,5 +1,6 @@
 // The client and the order of events: joining, coming back, gaps, the pieces of an answer.
 import { expect, test } from "bun:test"
+import type { Progress } from "../../src/protocol/server-frame.ts"
 import { CHAT, delta, joined, message, messageId, over, ping, replayed, result, said, turnId } from "./frames.ts"
 import { Scene } from "./scene.ts"
 
@@ -192,4 +193,97 @@ test("[P1.5] frames of another chat are passed over", async () => {
   line.say({ ...said(1), chat_id: "c_other" } as ReturnType<typeof said>, said(1, { message: "mine" }))
   await scene.when("message")
   expect(scene.heardOf("message").map((heard) => heard.message)).toEqual(["mine"])
+})
+
+test("[P4.5] after a turn's end nothing more of it is taken, although it had no result", async () => {
+  await using scene = new Scene({ cursor: 0 })
+  const line = await scene.join()
+  line.say(said(1, { turn_id: turnId(1) }), delta(1, 0, "ab"), over(2, 1, { state: "failed", reason: "model_failed" }))
+  line.say(delta(1, 2, "c"), said(3))
+  await scene.when("message", ({ seq }) => seq === 3)
+  expect(scene.heardOf("progress")).toHaveLength(1)
+  expect(scene.chat.answers.size).toBe(0)
+})
+
+test("[P5.4] with a snapshot, answers of turns that are over are forgotten; those that go on are kept", async () => {
+  await using scene = new Scene({ cursor: 0, epoch: "e1" })
+  const line = await scene.join()
+  line.say(delta(1, 0, "over"), delta(2, 0, "going "))
+  await scene.when("progress", ({ turn_id }) => turn_id === turnId(2))
+  line.cut()
+  scene.clock.advance(await scene.lost())
+  const next = await scene.server.next()
+  await next.next("start")
+  const turn = {
+    turn_id: turnId(2),
+    message_id: messageId(9),
+    state: "running",
+    create_time: message(1).create_time,
+  } as const
+  next.say(joined({ recovered: false, top: 9, snapshot: [message(9)], turns: [turn] }), delta(2, 6, "on"), replayed(9))
+  await scene.chat.ready()
+  expect([...scene.chat.answers.values()].map(({ text }) => text)).toEqual(["going on"])
+})
+
+test("[P5.4] in another epoch nothing of the old text counts", async () => {
+  await using scene = new Scene({ cursor: 0, epoch: "e1" })
+  const line = await scene.join()
+  line.say(delta(1, 0, "of the old log"))
+  await scene.when("progress")
+  line.cut()
+  scene.clock.advance(await scene.lost())
+  const next = await scene.server.next()
+  await next.next("start")
+  const turn = {
+    turn_id: turnId(1),
+    message_id: messageId(9),
+    state: "running",
+    create_time: message(1).create_time,
+  } as const
+  next.say(joined({ recovered: false, epoch: "e2", turns: [turn], snapshot: [] }), delta(1, 0, "new"), replayed(0))
+  await scene.chat.ready()
+  expect(scene.chat.answers.get(messageId(1))?.text).toBe("new")
+})
+
+test("[P5.7] when the service does not answer a start for 10 s, the client comes back on another socket", async () => {
+  await using scene = new Scene({ cursor: 0 })
+  const line = await scene.join()
+  scene.clock.advance(1000)
+  line.say(said(2))
+  await line.next("start")
+  scene.clock.advance(9999)
+  expect(scene.chat.connection.state).toBe("connected")
+  scene.clock.advance(1)
+  expect(scene.chat.connection.state).toBe("waiting")
+  scene.clock.advance(await scene.lost())
+  const next = await scene.server.next()
+  expect((await next.next("start")).data.cursor).toBe(0)
+})
+
+test("[P6.2] of a tool call and of a step the last word holds", async () => {
+  await using scene = new Scene({ cursor: 0 })
+  const line = await scene.join()
+  const about = { turn_id: turnId(1), message_id: messageId(1) }
+  const say = (data: Progress) => line.say({ type: "progress", data, chat_id: CHAT, trace_id: "t" })
+  for (const state of ["running", "completed"] as const) {
+    say({ kind: "tool", ...about, tool: { type: "tool", tool_call_id: "c1", name: "search", state } })
+    say({ kind: "step", ...about, step: { type: "step", step_id: "s1", name: "Reading", state } })
+  }
+  await scene.when("progress", (news) => news.kind === "step" && news.step.state === "completed")
+  expect(scene.heardOf("progress")).toHaveLength(4)
+  const answer = scene.chat.answers.get(messageId(1))
+  expect([answer?.tools.get("c1")?.state, answer?.steps.get("s1")?.state]).toEqual(["completed", "completed"])
+  expect([answer?.tools.size, answer?.steps.size]).toEqual([1, 1])
+})
+
+test("[P7.7] the client tells up to where the person has read", async () => {
+  await using scene = new Scene({ cursor: 0 })
+  const line = await scene.join()
+  scene.chat.read()
+  line.say(said(1), said(2))
+  await scene.when("message", ({ seq }) => seq === 2)
+  scene.chat.read()
+  expect((await line.next("ack")).data).toEqual({ seq: 2 })
+  scene.chat.read(1)
+  expect((await line.next("ack")).data).toEqual({ seq: 1 })
 })

@@ -137,6 +137,24 @@ test("[P7.6] rate_limited makes the client wait as long as it is told, then send
   await Promise.all(sent)
 })
 
+test("[P7.6] a message that is refused again and again is sent at longer and longer intervals", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const sent = scene.chat.send("hi", { id: "m" })
+  for (const pause of [10, 110, 210, 410]) {
+    await ids(line, 1)
+    line.say(error("rate_limited", { id: "m", retry: true, retry_after_ms: 10 }))
+    await scene.when("error")
+    scene.clock.advance(pause - 1)
+    await line.quiet()
+    expect(line.unread).toBe(0)
+    scene.clock.advance(1)
+  }
+  await ids(line, 1)
+  line.say(ack("m", 1))
+  await sent
+})
+
 test("[P3.3] saying the same again while it is on its way is saying it once; something else with that id is refused", async () => {
   await using scene = new Scene()
   const line = await scene.join()
@@ -156,6 +174,28 @@ test("[P2.5] a frame that would close the socket is refused before it is sent", 
   expect(refusal).toMatchObject({ code: "frame_too_large", retry: false })
   await line.quiet()
   expect(line.unread).toBe(0)
+})
+
+test("[P3.2] an id that the service could not give back is refused at once, or nobody would know of the refusal", async () => {
+  await using scene = new Scene()
+  for (const id of ["", "x".repeat(65), "a\0", "\ud800"]) {
+    expect(await scene.chat.send("hi", { id }).catch((cause) => cause)).toMatchObject({ code: "bad_frame" })
+  }
+})
+
+test("[P8.1] a message that a closing connection refused goes out again on the next one", async () => {
+  let tokens = 0
+  await using scene = new Scene({ token: () => `token-${++tokens}` })
+  const line = await scene.join()
+  const sent = scene.chat.send("hi", { id: "m1" })
+  await ids(line, 1)
+  line.say(error("token_expired", { id: "m1" }))
+  line.close(4005)
+  scene.clock.advance(await scene.lost())
+  const next = await scene.join()
+  expect(await ids(next, 1)).toEqual(["m1"])
+  next.say(ack("m1", 1))
+  await sent
 })
 
 test("a signal takes back a message that was not sent, and stops waiting for one that was", async () => {

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
-import { ChatError } from "../../src/errors.ts"
+import { ChatError, errorCodes, errorTable } from "../../src/errors.ts"
 import { withToken } from "./every-route.ts"
 import { insertSession } from "./rows.ts"
-import { testApp } from "./support.ts"
+import { testApp, tokenOf } from "./support.ts"
 
 test("a refusal carries its code, the trace_id, and whether to try again", async () => {
   await using app = await testApp()
@@ -12,6 +12,21 @@ test("a refusal carries its code, the trace_id, and whether to try again", async
     status_message: "There is no such session, or it is not yours. Check the id.",
     data: { code: "not_found", trace_id: "t-1", retry: false },
   })
+})
+
+test("[P9.1] a refusal has the status and the retry of its code, whichever it is", async () => {
+  await using app = await testApp()
+  const headers = { Authorization: `Bearer ${await tokenOf(1)}`, "Content-Type": "application/json" }
+  for (const code of errorCodes) {
+    app.chat.createSession = () => Promise.reject(new ChatError(code))
+    const init = { method: "POST", headers, body: '{"flow_id":"f"}' }
+    const response = await app.app.request("/chat/session/create", init)
+    expect(response.status).toBe(errorTable[code].http)
+    expect(await response.json()).toMatchObject({
+      status_code: errorTable[code].http,
+      data: { code, retry: errorTable[code].retry },
+    })
+  }
 })
 
 test("a refusal that passes says when to come back, in milliseconds and as Retry-After in seconds", async () => {
@@ -161,7 +176,7 @@ test("HEAD is GET without a body", async () => {
   expect(headers.get("Content-Type")).toBe("application/json")
 })
 
-test("what breaks inside is `internal`: the cause is in the log, under the trace_id, and nowhere else", async () => {
+test("[P9.3] what breaks inside is `internal`: the cause is in the log, under the trace_id, and nowhere else", async () => {
   await using app = await testApp()
   const session = await insertSession(app.db)
   app.chat.status = () => Promise.reject(new Error("the password is 1234"))

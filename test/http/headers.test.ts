@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { isAllowedOrigin } from "../../src/http/headers.ts"
+import { isAllowedOrigin } from "../../src/auth/origin.ts"
 import { testApp } from "./support.ts"
 
 test.each(["/chat/session/list", "/chat/session/nope", "/nowhere", "/healthz"])(

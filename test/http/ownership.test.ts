@@ -15,7 +15,7 @@ test("every route that takes a session is in the table of these tests", () => {
 })
 
 test.each(Object.keys(ofOneSession))(
-  "for %s a foreign session and a missing one are the same, byte for byte",
+  "[P9.2] for %s a foreign session and a missing one are the same, byte for byte",
   async (name) => {
     await using app = await testApp()
     const foreign = await insertSession(app.db, { user_id: 2, chat_id: "theirs" })

@@ -23,6 +23,15 @@ test("one waits a second for the turn's end, or as long as one says", async () =
   expect(app.chat.asked[0]).not.toHaveProperty("turn_id")
 })
 
+test("what the live chats know beyond the answer is not told", async () => {
+  await using app = await testApp()
+  const session = await insertSession(app.db)
+  const told = { result: "too_late", turn_id: null, seq: 7 } as const
+  app.chat.interrupt = () => Promise.resolve(told)
+  const { body } = await app.ask("POST", "/chat/interrupt", { body: { chat_id: session.id } })
+  expect(body.data).toEqual({ result: "too_late", turn_id: null })
+})
+
 test("a turn that has ended is too late to stop, and that is no fault", async () => {
   await using app = await testApp()
   const session = await insertSession(app.db)

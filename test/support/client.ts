@@ -7,6 +7,13 @@ import { ServerFrame, type ServerFrameOf } from "../../src/protocol/server-frame
 /** A test waits for a frame at most so long, in milliseconds; reaching it is a failure. */
 const patience = 5000
 
+export type DurableFrame = ServerFrameOf<"message" | "result" | "status" | "interrupt" | "end"> & { seq: number }
+
+export interface HandshakeOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly protocols?: readonly string[]
+}
+
 export class TestClient {
   /** Everything that came, in order. */
   readonly frames: ServerFrame[] = []
@@ -16,9 +23,10 @@ export class TestClient {
   readonly #waiting = new Set<() => void>()
   #read = 0
 
-  constructor(url: string, token: string | null) {
+  constructor(url: string, token: string | null, { headers = {}, protocols = [] }: HandshakeOptions = {}) {
     // Bun's WebSocket takes headers; a browser's would offer the token as a subprotocol.
-    this.#socket = new WebSocket(url, token === null ? {} : { headers: { authorization: `Bearer ${token}` } })
+    const authorization: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
+    this.#socket = new WebSocket(url, { headers: { ...authorization, ...headers }, protocols: [...protocols] })
     this.#opened = new Promise((resolve, reject) => {
       this.#socket.addEventListener("open", () => resolve())
       this.#socket.addEventListener("error", () => reject(new Error(`no connection to ${url}`)))
@@ -48,6 +56,24 @@ export class TestClient {
     return this.answer(id)
   }
 
+  /** Sends a frame with an `id` and resolves with the answer to it. */
+  async ask(frame: ClientFrameInput): Promise<ServerFrameOf<"ack"> | ServerFrameOf<"error">> {
+    const id = frame.id ?? crypto.randomUUID()
+    await this.send({ ...frame, id })
+    return this.answer(id)
+  }
+
+  /** Resolves when everything that was on its way to this socket is here: frames of a socket keep their order (P2.4). */
+  async settled(): Promise<void> {
+    const trace_id = crypto.randomUUID()
+    await this.send({ type: "ping", trace_id })
+    await this.#find(
+      (frame): frame is ServerFrameOf<"pong"> => frame.type === "pong" && frame.trace_id === trace_id,
+      "pong",
+      false,
+    )
+  }
+
   /** The `ack` or `error` for a frame's id, whenever it came. */
   answer(id: string): Promise<ServerFrameOf<"ack"> | ServerFrameOf<"error">> {
     return this.#find(
@@ -71,18 +97,19 @@ export class TestClient {
   }
 
   /** Joins and resolves when the replay is over: its frames, from `start` to `replayed`. */
-  async join(data: Extract<ClientFrameInput, { type: "start" }>["data"] = {}): Promise<ServerFrame[]> {
+  async join(
+    data: Extract<ClientFrameInput, { type: "start" }>["data"] = {},
+    chat_id?: string,
+  ): Promise<ServerFrame[]> {
     const from = this.frames.length
-    await this.send({ type: "start", data })
+    await this.send({ type: "start", data, ...(chat_id === undefined ? {} : { chat_id }) })
     await this.next("start", (frame) => "replayed" in frame.data)
     return this.frames.slice(from, this.#read)
   }
 
   /** The durable events that came, in the order in which they came. */
-  get events(): (ServerFrame & { seq: number })[] {
-    return this.frames.filter(
-      (frame): frame is ServerFrame & { seq: number } => "seq" in frame && frame.seq !== undefined,
-    )
+  get events(): DurableFrame[] {
+    return this.frames.filter((frame): frame is DurableFrame => "seq" in frame && frame.seq !== undefined)
   }
 
   /** The streamed text of a message, put together by offset as a client does (P6.1). */
@@ -95,6 +122,12 @@ export class TestClient {
       text = text.slice(0, frame.data.offset) + frame.data.text
     }
     return text
+  }
+
+  /** The subprotocol that the server selected. */
+  async protocol(): Promise<string> {
+    await this.#opened
+    return this.#socket.protocol
   }
 
   close(code = 1000): void {

@@ -9,7 +9,8 @@ import { type Environment, loadConfig } from "../../src/config.ts"
 import type { Handler } from "../../src/handlers/handler.ts"
 import { type Log, silentLog } from "../../src/log.ts"
 import { type RunningServer, startServer } from "../../src/server.ts"
-import { TestClient } from "./client.ts"
+import { type HandshakeOptions, TestClient } from "./client.ts"
+import { turnOfTheLoop } from "./clock.ts"
 
 export interface TestServerOptions {
   readonly env?: Environment
@@ -19,6 +20,7 @@ export interface TestServerOptions {
   readonly flows?: readonly { flow_id?: string; chat_type?: string; handler: string; options?: object }[]
   /** Start again on what an earlier server left. */
   readonly folder?: string
+  /** Default: one that fails the test for anything logged as an error. */
   readonly log?: Log
 }
 
@@ -28,7 +30,9 @@ export interface ConnectOptions {
   readonly flow?: string
   /** Further query parameters. */
   readonly query?: Record<string, string>
-  readonly token?: string
+  /** null = none. */
+  readonly token?: string | null
+  readonly handshake?: HandshakeOptions
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -60,7 +64,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(flows.length > 0 ? { CHAT_CONFIG: path } : {}),
     ...options.env,
   })
-  const server = await startServer(config, options.log ?? silentLog, { clock, handlers: options.handlers ?? {} })
+  const errors: string[] = []
+  const log = options.log ?? watchfulLog(errors)
+  const server = await startServer(config, log, { clock, handlers: options.handlers ?? {} })
   const clients: TestClient[] = []
   const token: TestServer["token"] = async (user = 1, { role = "user", ttl_s = 3600 } = {}) =>
     issueToken(await resolveSecret(config), { user_id: user, role, ttl_s }, clock)
@@ -74,12 +80,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     folder,
     token,
     stop,
-    async connect({ user = 1, chat, flow = "default", query = {}, token: given } = {}) {
+    async connect({ user = 1, chat, flow = "default", query = {}, token: given, handshake = {} } = {}) {
       const url = new URL(`/chat/${flow}`, server.url.replace(/^http/, "ws"))
       for (const [name, value] of Object.entries({ ...(chat === undefined ? {} : { chat_id: chat }), ...query })) {
         url.searchParams.set(name, value)
       }
-      const client = new TestClient(url.href, given ?? (await token(user)))
+      const client = new TestClient(url.href, given === undefined ? await token(user) : given, handshake)
       clients.push(client)
       return client
     },
@@ -93,6 +99,18 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     async [Symbol.asyncDispose]() {
       await stop()
       if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
+      // A rejection that nobody looked at fails the test in which it shows: in this one, then.
+      await turnOfTheLoop()
+      if (errors.length > 0) throw new Error(`the service logged errors:\n${errors.join("\n")}`)
     },
   }
+}
+
+function watchfulLog(errors: string[]): Log {
+  const log: Log = {
+    ...silentLog,
+    error: (fields, text) => errors.push(`${text} ${Bun.inspect(fields)}`),
+    child: () => log,
+  }
+  return log
 }

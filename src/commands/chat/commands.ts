@@ -72,6 +72,7 @@ export class Commands {
   async #open(words: string): Promise<void> {
     const { service, conversation } = this.#deps
     if (!words) throw new ClientError("bad_request", "Say which: /open <number|chat_id>; /sessions shows them")
+    if (this.#list.length === 0) this.#list = await service.sessions(listed)
     const chosen = /^\d{1,3}$/.test(words) ? this.#list[Number(words) - 1] : undefined
     const session = chosen ?? (await service.session(words))
     if (!session) throw new ClientError("not_found", `You have no chat ${words}; /sessions shows those you have`)
@@ -81,11 +82,13 @@ export class Commands {
   async #title(words: string): Promise<void> {
     const { service, conversation } = this.#deps
     if (!words) throw new ClientError("bad_request", "Say how: /title <words>")
+    await conversation.ready() // a new chat is there only then
     await service.rename(conversation.chat_id, words)
   }
 
   async #history(): Promise<void> {
     const { service, screen, conversation } = this.#deps
+    await conversation.ready()
     const messages = await service.history(conversation.chat_id, listed)
     for (const message of messages) screen.line(lineOf(message))
     if (messages.length === 0) screen.line("Nothing was said yet.")

@@ -54,6 +54,11 @@ export class Conversation {
     return this.#chat.unacked.length
   }
 
+  /** Resolves when the chat is there and up to date; rejects with ClientError when it is closed before. */
+  ready(): Promise<void> {
+    return this.#chat.ready()
+  }
+
   /** Resolves when it has been answered: false when it was refused or the answer failed. Says why by itself. */
   async say(said: string | Say): Promise<boolean> {
     const id = crypto.randomUUID()

@@ -56,9 +56,10 @@ export class Exchanges {
     }
   }
 
-  ended({ turn_id, state }: TurnOver): void {
+  ended({ turn_id, state, reason }: TurnOver): void {
+    const well = state === "completed" || state === "waiting_input" || reason === "stopped"
     for (const exchange of [...this.#open.values()]) {
-      if (exchange.turn_id === turn_id) exchange.over(state !== "failed")
+      if (exchange.turn_id === turn_id) exchange.over(well)
     }
   }
 

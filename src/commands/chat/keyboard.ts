@@ -25,8 +25,11 @@ export class Keyboard {
   }
 
   /** Until the input ends, or `close`. */
-  lines(): AsyncIterable<string> {
-    return this.#readline
+  async *lines(): AsyncGenerator<string> {
+    for await (const line of this.#readline) {
+      this.#shown = false // the line break took the prompt away
+      yield line
+    }
   }
 
   /** Shows the prompt and what is typed already. Returns what takes it away; null when there is no terminal. */

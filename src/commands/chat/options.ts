@@ -23,10 +23,10 @@ export interface ChatCommandOptions {
   readonly token: TokenSource
 }
 
-/** Throws UsageError, or ConfigError when the local configuration is needed and wrong. */
-export function readOptions(args: string[]): ChatCommandOptions {
-  const { url, token = env["TOKEN"], user, flow, chat, lang, help } = parse(args)
-  if (help) throw new UsageError(usage)
+/** Null: only help is wanted. Throws UsageError, or ConfigError when the local configuration is needed and wrong. */
+export function readOptions(args: string[]): ChatCommandOptions | null {
+  const { url, token = env.TOKEN, user, flow, chat, lang, help } = parse(args)
+  if (help) return null
   if (!/^\d{1,15}$/.test(user)) throw new UsageError(`--user must be a number\n${usage}`)
   const address = url ?? addressOf(loadConfig())
   if (!URL.canParse(address) || !/^(ws|http)s?:$/.test(new URL(address).protocol)) {

@@ -1,6 +1,7 @@
 // What the terminal client asks over REST: which chats there are, what was said in them, their names.
-import { fetchToken, type TokenSource } from "../../client/token.ts"
+
 import { ClientError } from "../../client/error.ts"
+import { fetchToken, type TokenSource } from "../../client/token.ts"
 import type { Message } from "../../protocol/message.ts"
 import type { Session } from "../../protocol/session.ts"
 
@@ -12,6 +13,11 @@ export interface ServiceOptions {
   readonly rest: string
   readonly token: TokenSource
   readonly lang: string | undefined
+}
+
+interface Answer<T> {
+  readonly status_message: string
+  readonly data: T & { readonly code?: string }
 }
 
 /** Its verbs reject with ClientError: a code of the service with its sentence, or `unreachable`. */
@@ -56,14 +62,21 @@ export class Service {
     if (typeof token !== "string") throw token
     const address = `${rest}${path}?${new URLSearchParams({ ...query, ...(lang === undefined ? {} : { lang }) })}`
     const headers = { authorization: `Bearer ${token}`, ...(body ? { "content-type": "application/json" } : {}) }
-    let answer: { status_message: string; data: T & { code?: string } }
+    let answer: Answer<T>
     let ok: boolean
     try {
-      const response = await fetch(address, { method, headers, signal, ...(body ? { body: JSON.stringify(body) } : {}) })
+      const response = await fetch(address, {
+        method,
+        headers,
+        signal,
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      })
       ok = response.ok
-      answer = await response.json()
+      answer = (await response.json()) as Answer<T>
     } catch (cause) {
-      throw new ClientError("unreachable", `No answer from ${rest}: is the service running there? (bun run start)`, { cause })
+      throw new ClientError("unreachable", `No answer from ${rest}: is the service running there? (bun run start)`, {
+        cause,
+      })
     }
     if (ok) return answer.data
     throw new ClientError(answer.data.code ?? "internal", answer.status_message)

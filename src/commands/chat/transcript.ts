@@ -73,8 +73,9 @@ export class Transcript {
     const written = this.#written.get(id) ?? ""
     this.#written.delete(id)
     this.#thought()
-    if (!text.startsWith(written)) screen.newline()
-    screen.write(text.startsWith(written) ? text.slice(written.length) : text)
+    if (text.startsWith(written)) screen.write(text.slice(written.length))
+    // After a crash less may be kept than was seen; that is not said again.
+    else if (!written.startsWith(text)) screen.line(text)
     screen.newline()
     for (const part of parts) if (part.type === "file") screen.line(`[file ${part.name}] ${part.url}`)
   }
@@ -98,13 +99,15 @@ export class Transcript {
     if (state.state === "waiting") {
       if (this.#missing === null) this.#missing = "lost"
       const why = state.reason?.message ?? `code ${state.code}`
-      if (!this.#told) screen.note(`[${this.#missing === "lost" ? "connection lost" : "no connection yet"}: ${why}; trying again]`)
+      if (!this.#told)
+        screen.note(`[${this.#missing === "lost" ? "connection lost" : "no connection yet"}: ${why}; trying again]`)
       this.#told = true
     }
     if (state.state === "connected") {
       const waiting = unacked.length === 0 ? "" : `; sending again what was not acknowledged (${unacked.length})`
       if (this.#missing === "lost") screen.note(`[connected again${waiting}]`)
-      if (this.#missing === "never") screen.note(`[${session?.topic ?? "chat"} ${chat_id} with ${session?.flow_id}; /help tells what can be done]`)
+      if (this.#missing === "never")
+        screen.note(`[${session?.topic ?? "chat"} ${chat_id} with ${session?.flow_id}; /help tells what can be done]`)
       this.#missing = null
       this.#told = false
     }

@@ -1,0 +1,13 @@
+# Debian's Node brings npm, npm brings Bun: nothing else is fetched from anywhere.
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends nodejs npm ca-certificates && rm -rf /var/lib/apt/lists/*
+RUN npm install --global bun@1.4.5
+WORKDIR /app
+COPY package.json bun.lock bunfig.toml ./
+RUN bun install --frozen-lockfile --production
+COPY tsconfig.json ./
+COPY migrations migrations
+COPY src src
+ENV HOST=0.0.0.0 PORT=8080 DATA_DIR=/data NODE_ENV=production
+EXPOSE 8080
+CMD ["bun", "src/main.ts"]

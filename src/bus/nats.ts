@@ -1,0 +1,105 @@
+// The bus of several instances: core NATS, one subject a chat, at most once. Here at home a delivery is a call, as in one
+// process, so this instance does not depend on the server; frames of others come over it.
+import { connect, type NatsConnection, type Subscription } from "@nats-io/transport-node"
+import type { Log } from "../log.ts"
+import type { ServerFrame } from "../protocol/server-frame.ts"
+import type { Bus, OnDelivery } from "./bus.ts"
+
+export interface NatsOptions {
+  /** nats://[user:password@]host:port or tls://... */
+  readonly url: string
+  /** Shown in the server's list of connections. */
+  readonly name: string
+  readonly log: Log
+}
+
+/** Comes back at once; the connection is made, and made again, in the background, for as long as the bus is open. */
+export function openNatsBus({ url, name, log }: NatsOptions): Bus {
+  /** Null: not subscribed at the server yet. */
+  const subscribed = new Map<string, Subscription | null>()
+  let connection: NatsConnection | null = null
+  let connected = false
+  let closed = false
+  let deliver: OnDelivery = () => undefined
+
+  const listen = (server: NatsConnection, session_id: string) =>
+    server.subscribe(subject(session_id), {
+      callback: (error, message) => {
+        if (error || !subscribed.has(session_id)) return
+        // Written by an instance like this one, which had checked it.
+        deliver(session_id, message.json<ServerFrame>())
+      },
+    })
+
+  const opening = open({ url, name }).then(
+    async (server) => {
+      connection = server
+      connected = true
+      if (closed) return server.close()
+      for (const session_id of subscribed.keys()) subscribed.set(session_id, listen(server, session_id))
+      for await (const { type } of server.status()) {
+        if (type === "disconnect" || type === "reconnect") {
+          connected = type === "reconnect"
+          log.warn({ type }, "the bus between the instances")
+        }
+      }
+    },
+    (error: unknown) => log.error({ err: error }, "there is no bus between the instances: NATS_URL cannot be used"),
+  )
+
+  return {
+    get connected() {
+      return connected
+    },
+    publish(session_id, frame) {
+      if (subscribed.has(session_id)) deliver(session_id, frame)
+      // Not kept for later: what is durable is found in the store, and old deltas are of no use.
+      if (!connection || !connected) return
+      try {
+        connection.publish(subject(session_id), JSON.stringify(frame))
+      } catch (error) {
+        // Too large for the server (1 MiB): the others find it in the store.
+        log.warn({ err: error, type: frame.type }, "a frame could not be told to the other instances")
+      }
+    },
+    subscribe(session_id) {
+      if (!subscribed.has(session_id)) subscribed.set(session_id, connection && listen(connection, session_id))
+    },
+    unsubscribe(session_id) {
+      subscribed.get(session_id)?.unsubscribe()
+      subscribed.delete(session_id)
+    },
+    onDelivery(tell) {
+      deliver = tell
+    },
+    async close() {
+      closed = true
+      subscribed.clear()
+      if (!connection) return
+      await connection.close()
+      await opening
+    },
+  }
+}
+
+function subject(session_id: string): string {
+  return `bisheng-chat.${session_id}`
+}
+
+function open({ url, name }: Pick<NatsOptions, "url" | "name">): Promise<NatsConnection> {
+  const { protocol, host, username, password } = new URL(url)
+  return connect({
+    servers: host,
+    name,
+    ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : {}),
+    ...(protocol === "tls:" ? { tls: {} } : {}),
+    // Its own frames were delivered at home already.
+    noEcho: true,
+    waitOnFirstConnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    // A server that is there but says nothing is noticed after two of these, not after the two minutes of the default.
+    pingInterval: 5000,
+  })
+}

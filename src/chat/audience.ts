@@ -1,0 +1,104 @@
+// Who looks at which chat: somebody comes, is brought to the present, and goes.
+import { ChatError } from "../errors.ts"
+import { encode } from "../protocol/codec.ts"
+import type { Status } from "../protocol/server-frame.ts"
+import type { Session } from "../protocol/session.ts"
+import { moveLifecycle } from "../store/session-changes.ts"
+import type { Emitter } from "./emit.ts"
+import type { Follower } from "./follower.ts"
+import { statusOf } from "./frames.ts"
+import type { LiveChat } from "./live-chat.ts"
+import type { LiveChats } from "./live-chats.ts"
+import { type ResumeDeps, type ResumeRequest, resume } from "./resume.ts"
+
+export interface AudienceDeps extends ResumeDeps {
+  readonly chats: LiveChats
+  readonly emitter: Emitter
+  /** Chats that this instance serves at the same time. */
+  readonly max_concurrent_sessions: number
+}
+
+export interface ActiveSession {
+  readonly session: Session
+  readonly connections: number
+  readonly running: boolean
+}
+
+export class Audience {
+  readonly #deps: AudienceDeps
+
+  constructor(deps: AudienceDeps) {
+    this.#deps = deps
+  }
+
+  /** Brings a client to the present of a chat and leaves it live (section 5). */
+  join(follower: Follower, session_id: string, request: ResumeRequest): Promise<void> {
+    const { chats } = this.#deps
+    this.#checkRoom(chats.peek(session_id))
+    return chats.with(session_id, async (chat) => {
+      if (chat.session.deleted_at) throw new ChatError("chat_deleted")
+      this.#checkRoom(chat)
+      // It may have gone while the chat was read.
+      if (!follower.open) return
+      chat.followers.set(follower.id, follower)
+      try {
+        await this.#wake(chat, request.trace_id)
+        await resume(this.#deps, chat, follower, request)
+      } catch (error) {
+        this.leave(session_id, follower)
+        throw error
+      }
+    })
+  }
+
+  /** Sends again what is being said, to a client that was too slow for the deltas (P7.5). */
+  catchUp(follower: Follower, session_id: string): void {
+    const chat = this.#deps.chats.peek(session_id)
+    if (!chat?.followers.has(follower.id)) return
+    for (const frame of chat.streams.catchUp(chat.session.chat_id)) follower.send(encode(frame))
+  }
+
+  leave(session_id: string, follower: Follower): void {
+    const chat = this.#deps.chats.peek(session_id)
+    if (!chat?.followers.delete(follower.id)) return
+    follower.unfollow(session_id)
+    this.#deps.chats.touch(chat)
+  }
+
+  /** Sends everybody away from a chat, and tells them why. */
+  empty(session_id: string, why: ChatError): void {
+    for (const follower of [...(this.#deps.chats.peek(session_id)?.followers.values() ?? [])]) {
+      this.leave(session_id, follower)
+      follower.drop(session_id, why)
+    }
+  }
+
+  /** Chats that somebody here looks at, or that a turn runs in. */
+  active(): ActiveSession[] {
+    return [...this.#deps.chats].filter(isActive).map((chat) => ({
+      session: chat.session,
+      connections: chat.followers.size,
+      running: chat.running !== null,
+    }))
+  }
+
+  /** Throws when one more chat would be too many. */
+  #checkRoom(chat: LiveChat | undefined): void {
+    const { chats, max_concurrent_sessions: limit } = this.#deps
+    if ((chat && isActive(chat)) || chats.size < limit || this.active().length < limit) return
+    throw new ChatError("too_many_sessions", { retry_after_ms: 5000 })
+  }
+
+  /** A chat that nobody looked at is active again. Of the moment, not of the log: it says nothing about what was said. */
+  async #wake(chat: LiveChat, trace_id: string): Promise<void> {
+    const { id, chat_id, lifecycle } = chat.session
+    if (lifecycle !== "created" && lifecycle !== "paused") return
+    if (!(await moveLifecycle(this.#deps.db, id, ["created", "paused"], "active"))) return
+    const data: Status = { ...statusOf(chat), lifecycle: "active" }
+    this.#deps.emitter.publish(id, { type: "status", data, trace_id, chat_id })
+  }
+}
+
+function isActive(chat: LiveChat): boolean {
+  return chat.followers.size > 0 || chat.running !== null
+}

@@ -1,0 +1,118 @@
+// What appends to one chat add up to, in memory and without SQL: the model that the store is held against.
+import type { SessionState } from "../../src/protocol/session.ts"
+import type { Append } from "../../src/store/append.ts"
+import type { Appended } from "../../src/store/writer.ts"
+
+export interface ModelTurn {
+  readonly id: string
+  readonly answer_id: string
+  readonly seq: number
+  state: string
+  generation: number
+  instance: string | null
+  stop_requested: boolean
+}
+
+export interface ModelMessage {
+  readonly id: string
+  readonly seq: number
+  readonly once: string
+  deleted: boolean
+}
+
+/** `refused`: a guard did not hold. `broken`: an id was used before. */
+export type Expected = Appended | "refused" | "broken"
+
+export class ModelChat {
+  last_seq = 0
+  state: SessionState = "initialized"
+  lifecycle = "created"
+  topic: string | null = null
+  deleted = false
+  readonly events: { seq: number; kind: string; ref: string | null }[] = []
+  readonly messages: ModelMessage[] = []
+  readonly turns: ModelTurn[] = []
+  readonly inputs: { id: string; answered_by: string | null }[] = []
+
+  get running(): ModelTurn | undefined {
+    return this.turns.find(({ state }) => state === "running")
+  }
+
+  get open(): ModelTurn[] {
+    return this.turns.filter(({ state }) => state === "running" || state === "queued")
+  }
+
+  apply(append: Append): Expected {
+    if (!this.#holds(append)) return "refused"
+    if (append.messages.some(({ id }) => this.messages.some((known) => known.id === id))) return "broken"
+    const seqs = append.events.map((_, place) => this.last_seq + 1 + place)
+    const { new_turn, end_turn, claim, stop_turn, new_input, answer_input, delete_messages = [] } = append
+    append.events.forEach(({ kind, ref }, place) => {
+      const seq = this.last_seq + 1 + place
+      this.events.push({ seq, kind, ref })
+      const message = append.messages.find(({ id }) => id === ref)
+      if (message && (kind === "message" || kind === "result"))
+        this.messages.push({ id: message.id, seq, once: onceOf(message.user_id, message.client_id), deleted: false })
+    })
+    const ending = this.turns.find(({ id }) => id === end_turn?.id)
+    if (ending && end_turn) ending.state = end_turn.state
+    const stopped = this.turns.find(({ id }) => id === stop_turn)
+    if (stopped) stopped.stop_requested = true
+    const made = new_turn && this.#begin(new_turn, this.last_seq + 1)
+    const next = claim && this.open[0]
+    const claimed = claim && next?.state === "queued" ? this.#claim(next, claim.instance) : undefined
+    if (new_input) this.inputs.push({ id: new_input.id, answered_by: null })
+    const answered = this.inputs.find(({ id }) => id === answer_input?.id)
+    if (answered && answer_input) answered.answered_by = answer_input.message_id
+    for (const message of this.messages) if (delete_messages.includes(message.id)) message.deleted = true
+    this.last_seq += append.events.length
+    this.#change(append.session ?? {})
+    return {
+      seqs,
+      ...(made ? { turn_state: made.state === "running" ? ("running" as const) : ("queued" as const) } : {}),
+      ...(claimed ? { claimed: claimed.id } : {}),
+    }
+  }
+
+  #holds({ guard, end_turn }: Append): boolean {
+    const { once, open, fence, stoppable, queued, question, max_open_turns } = guard
+    if (this.deleted && (!fence || end_turn?.id !== fence.turn_id)) return false
+    if (open && this.state === "ended") return false
+    if (once && this.messages.some((message) => message.once === onceOf(once.user_id, once.client_id))) return false
+    if (fence && (this.running?.id !== fence.turn_id || this.running.generation !== fence.generation)) return false
+    if (stoppable && !this.open.some(({ id, stop_requested }) => id === stoppable && !stop_requested)) return false
+    if (queued && !this.turns.some(({ id, state }) => id === queued && state === "queued")) return false
+    if (question && !this.inputs.some(({ id, answered_by }) => id === question && answered_by === null)) return false
+    return max_open_turns === undefined || this.open.length <= max_open_turns
+  }
+
+  #begin({ id, answer_id, instance }: NonNullable<Append["new_turn"]>, seq: number): ModelTurn {
+    const idle = this.open.length === 0
+    const turn: ModelTurn = {
+      ...{ id, answer_id, seq, state: idle ? "running" : "queued", generation: idle ? 1 : 0 },
+      ...{ instance: idle ? instance : null, stop_requested: false },
+    }
+    this.turns.push(turn)
+    return turn
+  }
+
+  #claim(turn: ModelTurn, instance: string): ModelTurn {
+    turn.state = "running"
+    turn.generation += 1
+    turn.instance = instance
+    return turn
+  }
+
+  #change({ state, lifecycle, topic, deleted_at }: NonNullable<Append["session"]>): void {
+    if (this.state === "ended" || state === "ended") this.state = "ended"
+    else if (this.running) this.state = "running"
+    else this.state = state ?? this.state
+    if (this.lifecycle !== "ended" && lifecycle) this.lifecycle = lifecycle
+    if (topic !== undefined) this.topic = topic
+    if (deleted_at) this.deleted = true
+  }
+}
+
+function onceOf(user_id: number, client_id: string | null): string {
+  return client_id === null ? "" : `${user_id} ${client_id}`
+}

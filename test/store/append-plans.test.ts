@@ -1,0 +1,144 @@
+// What is done for each message costs the same however long the chat and however many chats there are: by its plans.
+import { expect, test } from "bun:test"
+import { newId } from "../../src/ids.ts"
+import { type Append, appendStatements } from "../../src/store/append.ts"
+import {
+  eventsSince,
+  loadChat,
+  messageByClientId,
+  messageByKey,
+  sessionByKey,
+  snapshotOf,
+} from "../../src/store/events.ts"
+import { deletableMessages, moveLifecycle, sessionByName } from "../../src/store/session-changes.ts"
+import {
+  checkpointBefore,
+  checkpointStatement,
+  exchangesBefore,
+  renewLeases,
+  takeOver,
+  takeStranded,
+  turnById,
+} from "../../src/store/turns.ts"
+import { openTestDatabase, planOf, watched } from "../support/database.ts"
+import { appendOf, endOf, openChat, questionOf, time } from "./appends.ts"
+
+/** Ways to find rows whose number does not grow with the log. */
+const short = [
+  /\(id=\?\)$/,
+  /\(session_id=\? AND seq[=<>]\?\)( LEFT-JOIN)?$/,
+  /\(session_id=\? AND user_id=\? AND client_id=\?\)$/,
+  /\(user_id=\? AND chat_id=\?\)$/,
+  // Holds open turns only, and open questions.
+  /USING (COVERING )?INDEX turns_open \(session_id=\?/,
+  /USING INDEX inputs_open \(session_id=\? AND answered_by=\?\)$/,
+]
+
+/** The steps of a plan that read more than they should; with the plan, so that a failure shows it. */
+function long(sql: string, plan: string): string[] {
+  const aside = new Set(Array.from(sql.matchAll(/(\w+) as materialized/g), ([, name]) => name))
+  const wrong = plan.split("\n").filter((step) => {
+    const [, table = ""] = /^SCAN (\w+)/.exec(step) ?? []
+    if (table !== "") return !aside.has(table) && !step.includes("VIRTUAL TABLE")
+    return step.startsWith("SEARCH") && !short.some((pattern) => pattern.test(step))
+  })
+  return wrong.length > 0 ? [...wrong, `of the plan\n${plan}\nof ${sql}`] : []
+}
+
+async function everyStep(): Promise<Append> {
+  await using db = await openTestDatabase()
+  const chat = await openChat(db)
+  const question = questionOf(chat)
+  return {
+    ...endOf(chat, question.new_turn, { claim: { instance: "i", lease_expires_at: 1 } }),
+    ...{ new_turn: question.new_turn, stop_turn: "t", delete_messages: ["m"] },
+    new_input: { id: "i", turn_id: "t", prompt: "p", schema: null },
+    answer_input: { id: "i", message_id: "m" },
+  }
+}
+
+test("no statement of an append, nor of a checkpoint, reads more the longer the log is", async () => {
+  await using db = await openTestDatabase()
+  const statements = appendStatements([await everyStep()])
+  expect(statements.map(({ step }) => step)).toEqual([
+    ...([
+      "events",
+      "messages",
+      "end",
+      "stop",
+      "turns",
+      "claims",
+      "inputs",
+      "answers",
+      "deletions",
+      "sessions",
+    ] as const),
+  ])
+  for (const statement of [...statements.map((one) => one.statement), checkpointStatement([])]) {
+    const sql = typeof statement === "string" ? statement : statement.sql
+    expect(long(sql, await planOf(db, sql))).toEqual([])
+  }
+})
+
+const verbs: Record<string, (db: Parameters<typeof loadChat>[0]) => Promise<unknown>> = {
+  eventsSince: (db) => eventsSince(db, "s", 5, 50),
+  loadChat: (db) => loadChat(db, "s"),
+  messageByClientId: (db) => messageByClientId(db, { session_id: "s", user_id: 1, client_id: "c" }),
+  messageByKey: (db) => messageByKey(db, "m"),
+  sessionByKey: (db) => sessionByKey(db, "s"),
+  sessionByName: (db) => sessionByName(db, 1, "c"),
+  moveLifecycle: (db) => moveLifecycle(db, "s", ["created", "paused"], "active"),
+  deletableMessages: (db) => deletableMessages(db, "s", ["m", "n"]),
+  turnById: (db) => turnById(db, "t"),
+  renewLeases: (db) => renewLeases(db, "i", ["t", "u"], 1),
+  checkpointBefore: (db) => checkpointBefore(db, "s", 5),
+  exchangesBefore: (db) => exchangesBefore(db, "s", 5, 25),
+}
+
+for (const [name, act] of Object.entries(verbs)) {
+  test(`${name} reads no more the longer the log is, and sorts nothing but open questions`, async () => {
+    await using files = await openTestDatabase()
+    const db = watched(files)
+    await act(db)
+    const statements = [...db.single, ...db.batches.flat()]
+    expect(statements.length).toBeGreaterThan(0)
+    for (const sql of statements) {
+      const plan = await planOf(db, sql)
+      expect(long(sql, plan)).toEqual([])
+      if (!plan.includes("inputs_open")) expect(plan).not.toContain("TEMP B-TREE")
+    }
+  })
+}
+
+test("a snapshot walks the messages from the newest, and stops when it has enough", async () => {
+  await using files = await openTestDatabase()
+  const db = watched(files)
+  await snapshotOf(db, "s", 50)
+  const [session = "", messages = ""] = db.batches.flat()
+  expect(await planOf(db, session)).toBe("SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id=?)")
+  expect(await planOf(db, messages)).toBe("SEARCH messages USING INDEX messages_order (session_id=?)")
+})
+
+test("recovery looks at turns that are open, not at all there ever were", async () => {
+  await using files = await openTestDatabase()
+  const db = watched(files)
+  const request = { instance: "i", now: 1, expires_at: 2 }
+  await takeOver(db, { ...request, all: true })
+  await takeOver(db, { ...request, all: false })
+  await takeStranded(db, { ...request, all: false }, time)
+  for (const sql of [...db.single, ...db.batches.flat()]) {
+    const plan = await planOf(db, sql)
+    expect(plan).not.toContain("SCAN")
+    expect(plan).toMatch(/INDEX turns_leases \(state=\?/)
+  }
+})
+
+test("appends that carry what a text needs take no step more than needed", async () => {
+  await using db = await openTestDatabase()
+  const chat = await openChat(db)
+  const stepsOf = (append: Append) => appendStatements([append]).map(({ step }) => step)
+  expect(stepsOf(appendOf(chat))).toEqual(["events", "sessions"])
+  expect(stepsOf(questionOf(chat))).toEqual(["events", "messages", "turns", "sessions"])
+  const turn = { id: newId("turn"), answer_id: newId("message") }
+  expect(stepsOf(endOf(chat, turn))).toEqual(["events", "messages", "end", "sessions"])
+})

