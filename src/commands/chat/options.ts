@@ -1,11 +1,10 @@
 // The command line of `bun run chat`.
-import { env } from "node:process"
 import { parseArgs } from "node:util"
 import { resolveSecret } from "../../auth/secret.ts"
 import { issueToken } from "../../auth/token.ts"
 import type { TokenSource } from "../../client/token.ts"
 import { systemClock } from "../../clock.ts"
-import { type Config, loadConfig } from "../../config.ts"
+import { type Config, givenToken, loadConfig } from "../../config.ts"
 import { UsageError } from "../start-up.ts"
 
 export const usage = `usage: bun run chat [--url ws://host:port] [--flow <flow_id>] [--chat <chat_id>] [--lang en|zh]
@@ -25,7 +24,7 @@ export interface ChatCommandOptions {
 
 /** Null: only help is wanted. Throws UsageError, or ConfigError when the local configuration is needed and wrong. */
 export function readOptions(args: string[]): ChatCommandOptions | null {
-  const { url, token = env.TOKEN, user, flow, chat, lang, help } = parse(args)
+  const { url, token = givenToken(), user, flow, chat, lang, help } = parse(args)
   if (help) return null
   if (!/^\d{1,15}$/.test(user)) throw new UsageError(`--user must be a number\n${usage}`)
   const address = url ?? addressOf(loadConfig())
