@@ -20,7 +20,7 @@ CREATE TABLE `inputs` (
 	`answer_time` text
 );
 --> statement-breakpoint
-CREATE INDEX `inputs_open` ON `inputs` (`session_id`,`answered_by`);--> statement-breakpoint
+CREATE INDEX `inputs_last` ON `inputs` (`session_id`,`create_time`,`id`);--> statement-breakpoint
 CREATE TABLE `messages` (
 	`id` text PRIMARY KEY NOT NULL,
 	`session_id` text NOT NULL,

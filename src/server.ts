@@ -4,6 +4,7 @@ import { version } from "../package.json"
 import { resolveSecret } from "./auth/secret.ts"
 import { verifyToken } from "./auth/token.ts"
 import { openMemoryBus } from "./bus/memory.ts"
+import { openNatsBus } from "./bus/nats.ts"
 import { ChatManager } from "./chat/manager.ts"
 import { type Clock, delay, systemClock } from "./clock.ts"
 import type { Config } from "./config.ts"
@@ -47,12 +48,11 @@ export async function startServer(
   const instance = newId("instance")
   const registry = await createRegistry(config, overrides.handlers)
   const secret = await resolveSecret(config)
-  if (config.nats_url) log.warn({}, "NATS_URL is not used yet: this instance does not hear of what happens on others")
   if (config.database.replica_url) log.warn({}, "DATABASE_REPLICA_URL is not used yet: all reads go to DATABASE_URL")
   const db = openDatabase(config)
   try {
     await migrateDatabase(db)
-    const bus = openMemoryBus()
+    const bus = config.nats_url ? openNatsBus({ url: config.nats_url, name: instance, log }) : openMemoryBus()
     const fanOut = fanOutOf(() => server)
     const manager = new ChatManager({
       db,

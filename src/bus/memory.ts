@@ -5,7 +5,7 @@ export function openMemoryBus(): Bus {
   const subscribed = new Set<string>()
   let deliver: OnDelivery = () => undefined
   return {
-    connected: true,
+    connected: false,
     publish(session_id, frame) {
       if (subscribed.has(session_id)) deliver(session_id, frame)
     },

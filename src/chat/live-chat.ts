@@ -38,6 +38,7 @@ export interface Running {
 
 /** How long an event that is ahead of its turn is held before the store is asked for what is missing. */
 const gapPatience = 50
+const overRemembered = 32
 
 export class LiveChat {
   readonly followers = new Map<string, Follower>()
@@ -57,6 +58,8 @@ export class LiveChat {
   readonly #ends = new Map<string, ((state: TurnEnd) => void)[]>()
   /** Open turns whose stop was asked for. */
   readonly #stops = new Set<string>()
+  /** Turns that ended lately: what an instance that lost one of them still says is not passed on. */
+  readonly #over: string[] = []
 
   constructor(state: ChatState, deps: LiveChatDeps) {
     this.#deps = deps
@@ -122,7 +125,10 @@ export class LiveChat {
       this.#acceptDurable(frame)
       return
     }
-    if (frame.type === "progress") this.streams.add(frame.data, frame.trace_id)
+    if (frame.type === "progress") {
+      if (this.#over.includes(frame.data.turn_id)) return
+      this.streams.add(frame.data, frame.trace_id)
+    }
     if (frame.type === "status") this.#session = { ...this.#session, lifecycle: frame.data.lifecycle }
     this.#fanOut(frame.type === "progress" ? "deltas" : "events", encode(frame))
   }
@@ -184,6 +190,8 @@ export class LiveChat {
         for (const resolve of this.#ends.get(frame.data.turn_id) ?? []) resolve(frame.data.state)
         this.#ends.delete(frame.data.turn_id)
         this.#stops.delete(frame.data.turn_id)
+        this.#over.push(frame.data.turn_id)
+        if (this.#over.length > overRemembered) this.#over.shift()
         this.#turns = this.#turns
           .filter(({ turn_id }) => turn_id !== frame.data.turn_id)
           .map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn))

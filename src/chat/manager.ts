@@ -1,7 +1,7 @@
 // The heart's front: everything that a live chat must notice goes through here. Method names are the seed's.
 import type { Principal } from "../auth/token.ts"
 import type { Bus } from "../bus/bus.ts"
-import { type Clock, delay } from "../clock.ts"
+import { type Cancel, type Clock, delay } from "../clock.ts"
 import type { Config } from "../config.ts"
 import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
@@ -31,6 +31,7 @@ import type { FanOut, LiveChat } from "./live-chat.ts"
 import { LiveChats } from "./live-chats.ts"
 import { type Accepted, MessageHandler } from "./message-handler.ts"
 import type { ResumeRequest } from "./resume.ts"
+import { startSafetyNet } from "./safety-net.ts"
 import { TurnRunner } from "./turn-runner.ts"
 
 export interface ManagerDeps {
@@ -68,6 +69,7 @@ export class ChatManager {
   readonly #audience: Audience
   readonly #messages: MessageHandler
   readonly #turns: TurnRunner
+  #cancelNet: Cancel = () => undefined
   #draining = false
 
   constructor(deps: ManagerDeps) {
@@ -100,9 +102,11 @@ export class ChatManager {
     return this.#draining
   }
 
-  /** Takes over what a dead instance left, and keeps the leases of our own turns. */
-  start(): Promise<void> {
-    return this.#turns.recover()
+  /** Takes over what a dead instance left, keeps the leases of our own turns, and looks after what others do. */
+  async start(): Promise<void> {
+    await this.#turns.recover()
+    const { db, bus, clock, log } = this.#deps
+    if (db.kind === "server") this.#cancelNet = startSafetyNet({ db, bus, clock, log, chats: this.#chats })
   }
 
   /** A client came: finds its chat or makes it (P1.3). It follows nothing before it joins. */
@@ -196,6 +200,7 @@ export class ChatManager {
   async drain(timeout_ms: number): Promise<void> {
     this.#draining = true
     await this.#turns.drain(timeout_ms)
+    this.#cancelNet()
     this.#chats.close()
   }
 

@@ -10,11 +10,17 @@ interface Stream {
   readonly parts: Map<string, Progress>
 }
 
+/** So many answers are remembered as ended: a bus may bring a piece after the end. */
+const remembered = 64
+
 export class Streams {
   readonly #streams = new Map<string, Stream>()
+  /** Messages and turns. */
+  readonly #ended = new Set<string>()
 
   add(progress: Progress, trace_id: string): void {
     const { message_id, turn_id } = progress
+    if (this.#ended.has(message_id) || this.#ended.has(turn_id)) return
     const stream = this.#streams.get(message_id) ?? { turn_id, trace_id, text: "", reasoning: "", parts: new Map() }
     this.#streams.set(message_id, stream)
     switch (progress.kind) {
@@ -33,12 +39,20 @@ export class Streams {
 
   end(message_id: string): void {
     this.#streams.delete(message_id)
+    this.#remember(message_id)
   }
 
   endTurn(turn_id: string): void {
     for (const [message_id, stream] of this.#streams) {
       if (stream.turn_id === turn_id) this.#streams.delete(message_id)
     }
+    this.#remember(turn_id)
+  }
+
+  #remember(ended: string): void {
+    this.#ended.add(ended)
+    const [oldest] = this.#ended
+    if (oldest !== undefined && this.#ended.size > remembered) this.#ended.delete(oldest)
   }
 
   /** Frames that bring a client to the present: its text from what it has on, the rest from 0 (P5.6). */

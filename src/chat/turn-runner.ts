@@ -27,6 +27,8 @@ export class TurnRunner {
   readonly #turnDeps: TurnDeps
   /** One promise for each chat that works here. */
   readonly #working = new Set<Promise<unknown>>()
+  /** Turns that were taken and are about to run. */
+  readonly #taken = new Set<string>()
   #renewing: Cancel | null = null
   #draining = false
   /** The time for running turns is over. */
@@ -108,8 +110,17 @@ export class TurnRunner {
       const ended = runTurn(this.#turnDeps, chat, turn)
       if (this.#over) chat.running?.stop("drained")
       const claimed: string | undefined = await ended
-      const row: TurnRow | undefined = claimed === undefined ? undefined : await turnById(this.#deps.db, claimed)
-      turn = row && (await this.#held(row))
+      turn = claimed === undefined ? undefined : await this.#next(claimed)
+    }
+  }
+
+  async #next(claimed: string): Promise<HeldTurn | undefined> {
+    this.#taken.add(claimed)
+    try {
+      const row = await turnById(this.#deps.db, claimed)
+      return row && (await this.#held(row))
+    } finally {
+      this.#taken.delete(claimed)
     }
   }
 
@@ -150,12 +161,7 @@ export class TurnRunner {
       // Those that ran before the renewal: one that starts meanwhile is not in its answer and is ours all the same.
       const ran = [...chats].flatMap(({ running }) => running ?? [])
       const held = new Set(
-        await renewLeases(
-          db,
-          instance,
-          ran.map(({ turn_id }) => turn_id),
-          clock.now() + leaseFor,
-        ),
+        await renewLeases(db, instance, [...ran.map(({ turn_id }) => turn_id), ...this.#taken], clock.now() + leaseFor),
       )
       for (const running of ran) if (!held.has(running.turn_id)) running.stop("deposed")
       if (!this.#draining) await this.#takeOver(false)

@@ -3,12 +3,16 @@
 /** Ends when the signal aborts, even if the handler does not look at it. */
 export async function* untilAborted<T>(events: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = events[Symbol.asyncIterator]()
-  const { promise: aborted, resolve } = Promise.withResolvers<{ done: true }>()
-  const onAbort = () => resolve({ done: true })
+  let stop = () => {}
+  const onAbort = () => stop()
   signal.addEventListener("abort", onAbort, { once: true })
   try {
     while (!signal.aborted) {
-      const next = await Promise.race([iterator.next(), aborted])
+      // A promise for each event: racing them all against one would leave something of each in memory.
+      const next = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
+        stop = () => resolve({ done: true, value: undefined })
+        Promise.resolve(iterator.next()).then(resolve, reject)
+      })
       if (next.done || signal.aborted) return
       yield next.value
     }

@@ -69,6 +69,7 @@ export interface Append {
   readonly stop_turn?: string
   readonly new_input?: Pick<InputRow, "id" | "turn_id" | "prompt" | "schema">
   readonly answer_input?: { readonly id: string; readonly message_id: string }
+  /** At least one of them must be there; what others deleted meanwhile is not deleted again. */
   readonly delete_messages?: readonly string[]
   readonly session?: {
     readonly state?: SessionState
@@ -108,6 +109,8 @@ and (a.value ->> '$.guard.question' is null or exists (select 1 from inputs i wh
   and i.session_id = s.id and i.answered_by is null))
 and (a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id
   and t.state in ('queued', 'running')) <= a.value ->> '$.guard.max_open_turns')
+and (a.value ->> '$.delete_messages' is null or exists (select 1 from json_each(a.value, '$.delete_messages') d
+  join messages m on m.id = d.value where +m.session_id = s.id and m.deleted_at is null))
 returning session_id, seq`
 
 const columns = `id, session_id, chat_id, flow_id, chat_type, user_id, kind, state, message, extra, source, turn_id,

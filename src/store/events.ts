@@ -1,5 +1,5 @@
 // The durable log of a chat, read back: for a replay, for a gap, and as the state of a chat that comes into memory.
-import { and, asc, desc, eq, gt, isNull } from "drizzle-orm"
+import { and, asc, desc, eq, gt, isNull, sql } from "drizzle-orm"
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
@@ -39,10 +39,14 @@ export async function loadChat(db: Database, session_id: string): Promise<ChatSt
   const [session, open, question] = await db.orm.batch([
     db.orm.select().from(sessions).where(eq(sessions.id, session_id)).limit(1),
     openTurnsQuery(db, session_id),
-    openQuestionQuery(db, session_id),
+    lastQuestionQuery(db, session_id),
   ])
   if (!session[0]) return undefined
-  return { session: session[0], turns: open, question: question[0] ?? null }
+  return {
+    session: session[0],
+    turns: open,
+    question: question.find(({ answered_by }) => answered_by === null) ?? null,
+  }
 }
 
 /** By its key, whoever owns it: for the service itself, never for a caller. */
@@ -50,12 +54,13 @@ export async function sessionByKey(db: Database, id: string): Promise<Session | 
   return (await db.orm.select().from(sessions).where(eq(sessions.id, id)).limit(1))[0]
 }
 
-function openQuestionQuery(db: Database, session_id: string) {
+/** The bot's last question is the open one, unless it was answered: one that it asked before and that was passed over is not. */
+function lastQuestionQuery(db: Database, session_id: string) {
   return db.orm
     .select()
     .from(inputs)
-    .where(and(eq(inputs.session_id, session_id), isNull(inputs.answered_by)))
-    .orderBy(desc(inputs.create_time))
+    .where(eq(inputs.session_id, session_id))
+    .orderBy(desc(inputs.create_time), desc(inputs.id))
     .limit(1)
 }
 
@@ -94,4 +99,15 @@ export async function snapshotOf(db: Database, session_id: string, limit: number
 
 export async function messageByKey(db: Database, id: string): Promise<Message | undefined> {
   return (await db.orm.select().from(messages).where(eq(messages.id, id)).limit(1))[0]
+}
+
+/** How far each of these chats has come. */
+export async function lastSeqs(db: Database, ids: readonly string[]): Promise<{ id: string; last_seq: number }[]> {
+  return (
+    db.orm
+      .select({ id: sessions.id, last_seq: sessions.last_seq })
+      .from(sessions)
+      // One parameter however many chats there are.
+      .where(sql`${sessions.id} in (select value from json_each(${JSON.stringify(ids)}))`)
+  )
 }

@@ -136,7 +136,7 @@ export const inputs = sqliteTable(
     create_time: text().notNull(),
     answer_time: text(),
   },
-  (table) => [index("inputs_open").on(table.session_id, table.answered_by)],
+  (table) => [index("inputs_last").on(table.session_id, table.create_time, table.id)],
 )
 
 export type SessionRow = typeof sessions.$inferSelect

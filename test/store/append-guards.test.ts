@@ -205,6 +205,20 @@ test("[P6.3] max_open_turns: as many may be open before the append, running and 
   await it.taken(questionOf(await openChat(it.db), { guard: { max_open_turns: 0 } }))
 })
 
+test("[P4.3] delete_messages: at least one of them is there, of this chat, and not deleted yet", async () => {
+  await using it = await scene()
+  const other = await openChat(it.db)
+  const [mine, more, theirs] = [questionOf(it.chat), questionOf(it.chat), questionOf(other)]
+  for (const question of [mine, more, theirs]) await it.taken(question)
+  const [a, b, c] = [mine, more, theirs].map(({ new_turn }) => new_turn.message_id)
+  const remove = (...ids: (string | undefined)[]) => appendOf(it.chat, { delete_messages: ids.map((id) => id ?? "") })
+  await it.refused(remove(c, newId("message")))
+  await it.refused(remove())
+  await it.taken(remove(a))
+  await it.refused(remove(a))
+  await it.taken(remove(a, b))
+})
+
 test("guards hold together: one that does not is enough", async () => {
   await using it = await scene()
   const { id } = await running(it)

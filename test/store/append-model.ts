@@ -74,7 +74,7 @@ export class ModelChat {
     }
   }
 
-  #holds({ guard, end_turn }: Append): boolean {
+  #holds({ guard, end_turn, delete_messages }: Append): boolean {
     const { once, open, fence, stoppable, queued, question, max_open_turns } = guard
     if (this.deleted && (!fence || end_turn?.id !== fence.turn_id)) return false
     if (open && this.state === "ended") return false
@@ -83,6 +83,8 @@ export class ModelChat {
     if (stoppable && !this.open.some(({ id, stop_requested }) => id === stoppable && !stop_requested)) return false
     if (queued && !this.turns.some(({ id, state }) => id === queued && state === "queued")) return false
     if (question && !this.inputs.some(({ id, answered_by }) => id === question && answered_by === null)) return false
+    if (delete_messages && !this.messages.some(({ id, deleted }) => delete_messages.includes(id) && !deleted))
+      return false
     return max_open_turns === undefined || this.open.length <= max_open_turns
   }
 

@@ -62,6 +62,27 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
       expect(await loadChat(it.db, newId("session"))).toBeUndefined()
     })
 
+    test("[P6.7] the bot's last question is the open one; answered, it uncovers none that was passed over", async () => {
+      await using it = await open()
+      const chat = await openChat(it.db)
+      const writer = new Writer(it.db, systemClock)
+      const ask = async (minute: number) => {
+        const id = newId("input")
+        const create_time = `2026-01-01T00:0${minute}:00.000Z`
+        const new_input = { id, turn_id: newId("turn"), prompt: "Which?", schema: null }
+        await writer.append(appendOf(chat, { new_input, create_time }))
+        return id
+      }
+      const openQuestion = async () => (await loadChat(it.db, chat.id))?.question?.id
+      expect(await openQuestion()).toBeUndefined()
+      const first = await ask(1)
+      expect(await openQuestion()).toBe(first)
+      const second = await ask(2)
+      expect(await openQuestion()).toBe(second)
+      await writer.append(appendOf(chat, { answer_input: { id: second, message_id: newId("message") } }))
+      expect(await openQuestion()).toBeUndefined()
+    })
+
     test("[P5.4] a snapshot is the newest messages that were not deleted, oldest first, and their place in the log", async () => {
       await using it = await open()
       const chat = await openChat(it.db)

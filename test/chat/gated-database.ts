@@ -1,0 +1,60 @@
+// A real database whose statements wait, or fail, when the test says so.
+import type { Client, InStatement } from "@libsql/client"
+import { drizzle } from "drizzle-orm/libsql"
+import type { Database } from "../../src/store/database.ts"
+import * as schema from "../../src/store/schema.ts"
+import { until } from "../support/until.ts"
+
+export interface GatedDatabase extends Database {
+  /** Statements and batches that match wait from now on. */
+  shut(pattern: RegExp): void
+  /** Lets all go on that waits, and what comes. */
+  open(): void
+  /** Resolves when so many wait. */
+  waiting(count?: number): Promise<void>
+  /** Everything fails from now on, as if the store were out of reach. */
+  cut(): void
+  mend(): void
+}
+
+export function gated(db: Database): GatedDatabase {
+  let pattern: RegExp | null = null
+  let away = false
+  const held: (() => void)[] = []
+
+  async function pass(statements: readonly InStatement[]): Promise<void> {
+    if (away) throw new Error("the store is out of reach")
+    const matches = (statement: InStatement) => pattern?.test(typeof statement === "string" ? statement : statement.sql)
+    if (statements.some(matches)) await new Promise<void>((resolve) => held.push(resolve))
+  }
+
+  const client = new Proxy(db.client, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== "function") return value
+      return async (...given: unknown[]) => {
+        if (name === "execute") await pass([given[0] as InStatement])
+        if (name === "batch") await pass(given[0] as InStatement[])
+        return Reflect.apply(value, target, given)
+      }
+    },
+  }) satisfies Client
+  return {
+    ...{ kind: db.kind, label: db.label, client, orm: drizzle(client, { schema }) },
+    close: () => db.close(),
+    shut(closed) {
+      pattern = closed
+    },
+    open() {
+      pattern = null
+      for (const resolve of held.splice(0)) resolve()
+    },
+    waiting: (count = 1) => until(() => held.length >= count, `${count} statements at the gate`),
+    cut() {
+      away = true
+    },
+    mend() {
+      away = false
+    },
+  }
+}
