@@ -6,8 +6,8 @@ import * as schema from "../../src/store/schema.ts"
 import { until } from "../support/until.ts"
 
 export interface GatedDatabase extends Database {
-  /** Statements and batches that match wait from now on. */
-  shut(pattern: RegExp): void
+  /** Statements and batches that match wait from now on: before they are executed, or with their answer. */
+  shut(pattern: RegExp, where?: "before" | "after"): void
   /** Lets all go on that waits, and what comes. */
   open(): void
   /** Resolves when so many wait. */
@@ -18,13 +18,15 @@ export interface GatedDatabase extends Database {
 }
 
 export function gated(db: Database): GatedDatabase {
-  let pattern: RegExp | null = null
+  let gate: { pattern: RegExp; where: "before" | "after" } | null = null
   let away = false
   const held: (() => void)[] = []
 
-  async function pass(statements: readonly InStatement[]): Promise<void> {
+  async function pass(given: unknown, where: "before" | "after"): Promise<void> {
     if (away) throw new Error("the store is out of reach")
-    const matches = (statement: InStatement) => pattern?.test(typeof statement === "string" ? statement : statement.sql)
+    const statements = (Array.isArray(given) ? given : [given]) as InStatement[]
+    const matches = (statement: InStatement) =>
+      gate?.where === where && gate.pattern.test(typeof statement === "string" ? statement : statement.sql)
     if (statements.some(matches)) await new Promise<void>((resolve) => held.push(resolve))
   }
 
@@ -32,21 +34,23 @@ export function gated(db: Database): GatedDatabase {
     get(target, name) {
       const value: unknown = Reflect.get(target, name)
       if (typeof value !== "function") return value
+      if (name !== "execute" && name !== "batch") return value.bind(target)
       return async (...given: unknown[]) => {
-        if (name === "execute") await pass([given[0] as InStatement])
-        if (name === "batch") await pass(given[0] as InStatement[])
-        return Reflect.apply(value, target, given)
+        await pass(given[0], "before")
+        const answer: unknown = await Reflect.apply(value, target, given)
+        await pass(given[0], "after")
+        return answer
       }
     },
   }) satisfies Client
   return {
     ...{ kind: db.kind, label: db.label, client, orm: drizzle(client, { schema }) },
     close: () => db.close(),
-    shut(closed) {
-      pattern = closed
+    shut(pattern, where = "before") {
+      gate = { pattern, where }
     },
     open() {
-      pattern = null
+      gate = null
       for (const resolve of held.splice(0)) resolve()
     },
     waiting: (count = 1) => until(() => held.length >= count, `${count} statements at the gate`),

@@ -259,12 +259,11 @@ test("[P4.3] what is deleted while the bot's context is read is not in the conte
   manager.disconnectClient(session.id, first)
   await clock.advance(5000)
   await scene.join()
-  db.shut(reads.context)
+  db.shut(reads.context, "after")
   await scene.say("two")
   await db.waiting()
-  const deleting = manager.deleteMessages(user, session, ids, "t")
+  await manager.deleteMessages(user, session, ids, "t")
   db.open()
-  await deleting
   const second = await bot.run()
   await second.say("answer")
   second.done()
@@ -285,6 +284,52 @@ test("[P5.2] what the store had before the bus is in the snapshot, and does not 
   bus.flush()
   expect(late.seqs).toEqual([])
   expect(other.seqs).toEqual([1])
+})
+
+test("[P5.2] what happens after a snapshot was read and before it is sent follows it as an event", async () => {
+  await using scene = await openScene()
+  const { db } = scene
+  await scene.join()
+  await scene.say("one")
+  db.shut(/^select "last_seq" from/, "after")
+  const joining = scene.join()
+  await db.waiting()
+  await scene.say("two")
+  db.open()
+  const late = await joining
+  expect(late.frames[0]).toMatchObject({ data: { from: 1, top: 1, snapshot: [{ message: "one" }] } })
+  expect(late.seqs).toEqual([2])
+})
+
+test("[P5.7] what happens while a client that has joined is replayed to again comes after the replay, once", async () => {
+  await using scene = await openScene()
+  const { manager, session } = scene
+  const follower = await scene.join()
+  await scene.say("one")
+  follower.full = true
+  const joining = manager.join(follower, session.id, { cursor: 0, trace_id: "t" })
+  await until(() => follower.frames.filter(({ type }) => type === "start").length === 3, "the head of the replay")
+  await scene.say("two")
+  follower.full = false
+  await joining
+  await scene.say("three")
+  expect(follower.seqs).toEqual([1, 1, 2, 3])
+})
+
+test("[P8.2] of chats that are read at the same time no more than max_concurrent_sessions are let in", async () => {
+  await using scene = await openScene({ CHAT_MAX_CONCURRENT_SESSIONS: "1" })
+  const { db, manager } = scene
+  const names = ["c2", "c3", "c4"]
+  const sessions = await Promise.all(
+    names.map((chat_id) => manager.createSession(user, { flow_id: "default", chat_id })),
+  )
+  db.shut(reads.chat)
+  const joins = sessions.map(({ id }) => manager.join(scene.follower(), id, { trace_id: "t" }))
+  await db.waiting(3)
+  db.open()
+  const outcomes = (await Promise.allSettled(joins)).map(({ status }) => status)
+  expect(outcomes.filter((status) => status === "fulfilled").length).toBe(1)
+  expect(manager.getActiveSessions().length).toBe(1)
 })
 
 test("[P5.2] what happens while a snapshot is on its way to a slow client follows it as events", async () => {

@@ -141,6 +141,10 @@ export class TestClient {
     return this.#socket.protocol
   }
 
+  get isClosed(): boolean {
+    return this.#socket.readyState >= WebSocket.CLOSING
+  }
+
   close(code = 1000): void {
     this.#socket.close(code)
   }
