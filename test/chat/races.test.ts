@@ -264,13 +264,10 @@ test("[P4.3] what is deleted while the bot's context is read is not in the conte
   await db.waiting()
   await manager.deleteMessages(user, session, ids, "t")
   db.open()
-  const second = await bot.run()
-  await second.say("answer")
-  second.done()
+  ;(await bot.run()).fail(new Error("no"))
   await scene.published("end", 2)
   await scene.say("three")
-  const { history } = (await bot.run()).context
-  expect(history.map(({ question }) => question.message)).toEqual(["two"])
+  expect((await bot.run()).context.history).toEqual([])
 })
 
 test("[P5.2] what the store had before the bus is in the snapshot, and does not come again as an event", async () => {
