@@ -17,10 +17,10 @@ CREATE TABLE `inputs` (
 	`schema` text,
 	`answered_by` text,
 	`create_time` text NOT NULL,
-	`answer_time` text
+	`closed_at` text
 );
 --> statement-breakpoint
-CREATE INDEX `inputs_last` ON `inputs` (`session_id`,`create_time`,`id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `inputs_open` ON `inputs` (`session_id`) WHERE closed_at is null;--> statement-breakpoint
 CREATE TABLE `messages` (
 	`id` text PRIMARY KEY NOT NULL,
 	`session_id` text NOT NULL,
@@ -93,4 +93,5 @@ CREATE TABLE `turns` (
 --> statement-breakpoint
 CREATE INDEX `turns_order` ON `turns` (`session_id`,`seq`);--> statement-breakpoint
 CREATE INDEX `turns_open` ON `turns` (`session_id`,`seq`) WHERE state in ('queued', 'running');--> statement-breakpoint
+CREATE INDEX `turns_checkpoint` ON `turns` (`session_id`,`seq`) WHERE checkpoint is not null;--> statement-breakpoint
 CREATE INDEX `turns_leases` ON `turns` (`state`,`lease_expires_at`);

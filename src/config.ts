@@ -31,6 +31,8 @@ const list = z.preprocess(
 export const ChatConfig = z.strictObject({
   /** UTF-16 units of a message's text. */
   max_message_length: count(1_000_000).default(10_000),
+  /** UTF-16 units of one answer, thinking included; what grows beyond it is cut off there. */
+  max_answer_length: count(100_000_000).default(1_000_000),
   /** Messages that a bot gets as context, and that a snapshot holds. */
   max_history_messages: count(1000).default(50),
   /** Seconds between pings. */
@@ -41,6 +43,11 @@ export const ChatConfig = z.strictObject({
   max_concurrent_sessions: count().default(1000),
   /** Sockets that one user may have open on this instance. */
   max_connections_per_user: count().default(20),
+  /** Chats that one user may have joined at the same time, over all sockets on this instance. */
+  max_chats_per_user: count().default(200),
+  /** New chats a minute that one user may make on average, and at once. */
+  new_chats_rate: numberOf(z.number().positive()).default(60),
+  new_chats_burst: count().default(200),
   /** Chats that one socket may join. */
   max_chats_per_connection: count().default(100),
   /** Bytes of one frame from a client. */

@@ -81,6 +81,10 @@ export async function startServer(
         return new Response("this is not a WebSocket handshake", { status: 400 })
       },
       sockets.handler,
+      (error) => {
+        log.error({ err: error }, "a request could not be taken")
+        return new Response("this request cannot be understood", { status: 400 })
+      },
     )
     await manager.start().catch(async (error: unknown) => {
       await server.stop(true)
@@ -124,12 +128,16 @@ function listen(
   { host, port }: Config,
   fetch: Fetch,
   websocket: Bun.WebSocketHandler<SocketData>,
+  error: (fault: unknown) => Response,
 ): Bun.Server<SocketData> {
   try {
     return Bun.serve({
       hostname: host,
       port,
       websocket,
+      error,
+      // Else Bun answers a fault with a page that shows the source (Bun 1.4: the default outside NODE_ENV=production).
+      development: false,
       fetch: fetch as (...args: Parameters<Fetch>) => Promise<Response>,
     })
   } catch (cause) {

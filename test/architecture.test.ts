@@ -90,7 +90,10 @@ describe("fences: what only one place may touch", () => {
   }
 
   const words: Record<string, { pattern: RegExp; place: RegExp }> = {
-    "the environment": { pattern: /\b(?:process|Bun|import\.meta)\.env\b|from "node:process"/, place: /^src\/config\.ts$/ },
+    "the environment": {
+      pattern: /\b(?:process|Bun|import\.meta)\.env\b|from "node:process"/,
+      place: /^src\/config\.ts$/,
+    },
     timers: {
       pattern: /\b(?:setTimeout|setInterval|setImmediate|Bun\.sleep)\s*\(/,
       place: /^src\/(?:client\/)?clock\.ts$/,

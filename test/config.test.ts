@@ -26,12 +26,9 @@ test("without anything, the configuration is the seed's defaults", () => {
 })
 
 test("the chat keys that the seed does not have, have defaults as well", () => {
-  expect(loadConfig({}).chat).toEqual({
-    ...{ max_message_length: 10_000, max_history_messages: 50, heartbeat_interval: 30, connection_timeout: 300 },
-    ...{ max_concurrent_sessions: 1000, max_connections_per_user: 20, max_chats_per_connection: 100 },
-    ...{ max_frame_bytes: 131_072, max_queued_turns: 20, max_replay_events: 5000, rate_limit: 20, rate_burst: 60 },
-    ...{ drain_timeout: 20, allowed_origins: [] },
-  })
+  const { chat } = loadConfig({})
+  expect(Object.keys(chat).toSorted()).toEqual(Object.keys(ChatConfig.shape).toSorted())
+  expect(chat).toMatchObject({ max_frame_bytes: 131_072, max_queued_turns: 20, drain_timeout: 20, allowed_origins: [] })
 })
 
 /** Variable, the same in YAML, what comes of the one and of the other, and where. */

@@ -44,7 +44,7 @@ export function issueToken(secret: Uint8Array, { user_id, role, ttl_s }: TokenRe
 
 /** Checks a token. Throws `token_expired` or `unauthorized` with what is wrong with it. */
 export async function verifyToken(secret: Uint8Array, token: string | null, clock: Clock): Promise<Principal> {
-  if (!token) throw unauthorized("there is none")
+  if (!token) throw unauthorized("token_missing")
   try {
     const { payload } = await jwtVerify(token, secret, {
       algorithms: ["HS256"],
@@ -52,7 +52,7 @@ export async function verifyToken(secret: Uint8Array, token: string | null, cloc
       currentDate: new Date(clock.now()),
     })
     const claims = Claims.safeParse(payload)
-    if (!claims.success) throw unauthorized("'sub' must be the user's number, 'role' must be user or admin")
+    if (!claims.success) throw unauthorized("token_subject")
     const expires_at = Math.min(claims.data.exp * 1000, endOfTime)
     return { user_id: Number(claims.data.sub), role: claims.data.role, expires_at }
   } catch (cause) {
@@ -62,13 +62,22 @@ export async function verifyToken(secret: Uint8Array, token: string | null, cloc
   }
 }
 
-function faultOf(cause: unknown): string {
-  if (cause instanceof errors.JWTClaimValidationFailed) return `its '${cause.claim}' does not hold`
-  if (cause instanceof errors.JOSEAlgNotAllowed) return "it is not signed with HS256"
-  if (cause instanceof errors.JWSSignatureVerificationFailed) return "its signature is wrong"
-  return "it is not a JWT"
+type TokenFault =
+  | "token_algorithm"
+  | "token_claim"
+  | "token_malformed"
+  | "token_missing"
+  | "token_signature"
+  | "token_subject"
+
+function faultOf(cause: unknown): TokenFault {
+  if (cause instanceof errors.JWTClaimValidationFailed) return "token_claim"
+  if (cause instanceof errors.JOSEAlgNotAllowed) return "token_algorithm"
+  if (cause instanceof errors.JWSSignatureVerificationFailed) return "token_signature"
+  return "token_malformed"
 }
 
-function unauthorized(problem: string, cause?: unknown): ChatError {
-  return new ChatError("unauthorized", { params: { problem }, cause })
+function unauthorized(problem: TokenFault, cause?: unknown): ChatError {
+  const claim = cause instanceof errors.JWTClaimValidationFailed ? { claim: cause.claim } : {}
+  return new ChatError("unauthorized", { params: { problem, ...claim }, cause })
 }

@@ -1,5 +1,6 @@
 // The bot's message in the making: joins the handler's events, streams them in coalesced deltas, keeps a checkpoint.
 import type { Cancel, Clock } from "../clock.ts"
+import { ChatError } from "../errors.ts"
 import type { HandlerEvent } from "../handlers/handler.ts"
 import type { Part, Usage } from "../protocol/message.ts"
 import type { Progress } from "../protocol/server-frame.ts"
@@ -14,6 +15,8 @@ export interface AnswerDeps {
   readonly turn_id: string
   readonly message_id: string
   readonly clock: Clock
+  /** UTF-16 units of text and reasoning together: what runs away is cut short. */
+  readonly limit: number
   publish(progress: Progress): void
   keep(text: string, reasoning: string, checkpoint: unknown): void
 }
@@ -22,6 +25,7 @@ type Kind = "text" | "reasoning"
 
 export class Answer {
   usage: Usage | null = null
+  /** The handler's word for its next turn; undefined: it said nothing about that, and the one before holds. */
   checkpoint: unknown
   readonly #deps: AnswerDeps
   /** What was sent, and apart from it what waits: a tick then costs what it sends, however long the answer is. */
@@ -33,9 +37,8 @@ export class Answer {
   #keeping: Cancel | null = null
   #kept = 0
 
-  constructor(deps: AnswerDeps, checkpoint: unknown) {
+  constructor(deps: AnswerDeps) {
     this.#deps = deps
-    this.checkpoint = checkpoint
   }
 
   get text(): string {
@@ -92,6 +95,9 @@ export class Answer {
 
   #say(kind: Kind, piece: string): void {
     if (piece === "") return
+    if (this.#length + piece.length > this.#deps.limit) {
+      throw new ChatError("answer_too_long", { params: { limit: this.#deps.limit } })
+    }
     // U+0000 would end the text in SQLite's JSON functions; no person can see it either way.
     this.#waiting[kind] += piece.replaceAll("\0", "\uFFFD")
     if (this.#tick === null) {

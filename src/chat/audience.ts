@@ -16,6 +16,8 @@ export interface AudienceDeps extends ResumeDeps {
   readonly emitter: Emitter
   /** Chats that this instance serves at the same time. */
   readonly max_concurrent_sessions: number
+  /** Of them, those that one user may look at: nobody may shut out all others. */
+  readonly max_chats_per_user: number
 }
 
 export interface ActiveSession {
@@ -26,6 +28,8 @@ export interface ActiveSession {
 
 export class Audience {
   readonly #deps: AudienceDeps
+  /** How many chats each user looks at, counted once for each socket. */
+  readonly #looking = new Map<number, number>()
 
   constructor(deps: AudienceDeps) {
     this.#deps = deps
@@ -40,7 +44,7 @@ export class Audience {
       this.#checkRoom(chat)
       // It may have gone while the chat was read.
       if (!follower.open) return
-      chat.followers.set(follower.id, follower)
+      this.#add(chat, follower)
       try {
         await this.#wake(chat, request.trace_id)
         await resume(this.#deps, chat, follower, request)
@@ -61,6 +65,7 @@ export class Audience {
   leave(session_id: string, follower: Follower): void {
     const chat = this.#deps.chats.peek(session_id)
     if (!chat?.followers.delete(follower.id)) return
+    this.#count(follower, -1)
     follower.unfollow(session_id)
     this.#deps.chats.touch(chat)
   }
@@ -80,6 +85,22 @@ export class Audience {
       connections: chat.followers.size,
       running: chat.running !== null,
     }))
+  }
+
+  #add(chat: LiveChat, follower: Follower): void {
+    if (chat.followers.has(follower.id)) return
+    const limit = this.#deps.max_chats_per_user
+    if ((this.#looking.get(follower.principal.user_id) ?? 0) >= limit) {
+      throw new ChatError("too_many_chats", { params: { limit } })
+    }
+    chat.followers.set(follower.id, follower)
+    this.#count(follower, 1)
+  }
+
+  #count({ principal: { user_id } }: Follower, by: 1 | -1): void {
+    const count = (this.#looking.get(user_id) ?? 0) + by
+    if (count > 0) this.#looking.set(user_id, count)
+    else this.#looking.delete(user_id)
   }
 
   /** Throws when one more chat would be too many. */

@@ -17,7 +17,7 @@ export interface ChangeDeps {
   readonly clock: Clock
 }
 
-/** Ends the session for good (P6.6). The place of the event; null when it had ended before. */
+/** Ends the session for good (P6.6): the event stops its turn. Its place; null when the session had ended before. */
 export async function endSession({ emitter }: ChangeDeps, chat: LiveChat, trace_id: string): Promise<number | null> {
   const ended = { state: "ended", lifecycle: "ended" } as const
   const data = statusOf(chat, ["state", "lifecycle"])
@@ -27,8 +27,6 @@ export async function endSession({ emitter }: ChangeDeps, chat: LiveChat, trace_
     events: [{ kind: "status", ref: null, data: { ...data, ...ended } }],
     session: ended,
   })
-  // Those in line are called up one by one when this one has ended, and end as well.
-  chat.running?.stop("stopped")
   return seqs[0] ?? null
 }
 
@@ -56,7 +54,7 @@ export async function updateSession(
   return session
 }
 
-/** Deletes the session, softly: it is gone for everybody, and its running turn is stopped. */
+/** Deletes the session, softly: the event stops its turn and sends everybody away. */
 export async function deleteSession({ emitter, clock }: ChangeDeps, chat: LiveChat, trace_id: string): Promise<void> {
   const { seqs } = await emitter.append(chat.session, {
     trace_id,
@@ -64,7 +62,6 @@ export async function deleteSession({ emitter, clock }: ChangeDeps, chat: LiveCh
     session: { deleted_at: timestamp(clock.now()), state: "ended", lifecycle: "ended" },
   })
   if (seqs.length === 0) throw new ChatError("not_found", { params: { what: "session" } })
-  chat.running?.stop("stopped")
 }
 
 /** Deletes messages, softly; the ids that were deleted now. */

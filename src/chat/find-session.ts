@@ -5,11 +5,14 @@ import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
 import { newId } from "../ids.ts"
 import type { ChatType, Session } from "../protocol/session.ts"
+import type { RateLimits } from "../rate-limit.ts"
 import type { Database } from "../store/database.ts"
 import { insertSession, sessionByName } from "../store/session-changes.ts"
 
 export interface FindDeps {
   readonly db: Database
+  /** Of new chats, by user: a row that a stranger can make costs for ever. */
+  readonly creations: RateLimits
   readonly registry: Registry
   readonly clock: Clock
 }
@@ -47,12 +50,16 @@ export async function createNew(deps: FindDeps, principal: Principal, request: C
 
 /** Undefined: the name is taken. */
 async function create(
-  { db, registry, clock }: FindDeps,
+  { db, registry, clock, creations }: FindDeps,
   { user_id }: Principal,
   request: ChatRequest,
 ): Promise<Session | undefined> {
   const { flow_id, chat_id = newId("chat"), chat_type = "NORMAL", topic = null, logo = null } = request
   if (!registry.pick(flow_id, chat_type)) throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })
+  const wait = creations.take(user_id)
+  if (wait > 0) {
+    throw new ChatError("too_many_new_chats", { params: { seconds: Math.ceil(wait / 1000) }, retry_after_ms: wait })
+  }
   const now = timestamp(clock.now())
   const session: Session = {
     ...{ id: newId("session"), user_id, chat_id, flow_id, chat_type, topic, logo },

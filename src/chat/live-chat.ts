@@ -28,6 +28,8 @@ export interface LiveChatDeps {
   readonly fanOut: FanOut
   /** Exchanges that a bot gets as context. */
   readonly max_exchanges: number
+  /** The chat is gone, and everybody here has been told. */
+  onDeleted(chat: LiveChat): void
 }
 
 /** The turn that runs on this instance. */
@@ -38,7 +40,6 @@ export interface Running {
 
 /** How long an event that is ahead of its turn is held before the store is asked for what is missing. */
 const gapPatience = 50
-const overRemembered = 32
 
 export class LiveChat {
   readonly followers = new Map<string, Follower>()
@@ -58,8 +59,6 @@ export class LiveChat {
   readonly #ends = new Map<string, ((state: TurnEnd) => void)[]>()
   /** Open turns whose stop was asked for. */
   readonly #stops = new Set<string>()
-  /** Turns that ended lately: what an instance that lost one of them still says is not passed on. */
-  readonly #over: string[] = []
 
   constructor(state: ChatState, deps: LiveChatDeps) {
     this.#deps = deps
@@ -104,8 +103,9 @@ export class LiveChat {
     return this.followers.size > 0 || this.running !== null || this.holds > 0
   }
 
-  isOpen(turn_id: string): boolean {
-    return this.#turns.some((turn) => turn.turn_id === turn_id)
+  /** The open turn of this id, or the first in line; undefined when there is none. */
+  turn(turn_id?: string): OpenTurn | undefined {
+    return turn_id === undefined ? this.#turns[0] : this.#turns.find((turn) => turn.turn_id === turn_id)
   }
 
   /** A turn begins to run here. Its stop may have been asked for since the commit that took it. */
@@ -125,10 +125,8 @@ export class LiveChat {
       this.#acceptDurable(frame)
       return
     }
-    if (frame.type === "progress") {
-      if (this.#over.includes(frame.data.turn_id)) return
-      this.streams.add(frame.data, frame.trace_id)
-    }
+    // What an instance that lost a turn still says of it is not passed on.
+    if (frame.type === "progress" && !this.streams.add(frame.data, frame.trace_id)) return
     if (frame.type === "status") this.#session = { ...this.#session, lifecycle: frame.data.lifecycle }
     this.#fanOut(frame.type === "progress" ? "deltas" : "events", encode(frame))
   }
@@ -153,6 +151,7 @@ export class LiveChat {
     this.#session = { ...this.#session, last_seq: frame.seq }
     this.ring.push(frame.seq, text)
     this.#fanOut("events", text)
+    if (this.#session.deleted_at) this.#deps.onDeleted(this)
   }
 
   #fanOut(channel: "events" | "deltas", text: string): void {
@@ -190,27 +189,30 @@ export class LiveChat {
         for (const resolve of this.#ends.get(frame.data.turn_id) ?? []) resolve(frame.data.state)
         this.#ends.delete(frame.data.turn_id)
         this.#stops.delete(frame.data.turn_id)
-        this.#over.push(frame.data.turn_id)
-        if (this.#over.length > overRemembered) this.#over.shift()
         this.#turns = this.#turns
           .filter(({ turn_id }) => turn_id !== frame.data.turn_id)
           .map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn))
         this.#question = frame.data.question ?? this.#question
         if (this.#session.state === "ended") return
-        this.#session = { ...this.#session, state: this.#turns.length > 0 ? "running" : afterTurn(frame.data.state) }
+        // An open question is waited for, also when a turn between did not ask it.
+        const resting = this.#question ? "waiting_input" : afterTurn(frame.data.state)
+        this.#session = { ...this.#session, state: this.#turns.length > 0 ? "running" : resting }
         return
       }
       case "status": {
-        const { state, lifecycle, topic, logo, turns, changed } = frame.data
+        const { state, turns, changed } = frame.data
         // The ring holds frames as they were sent; what was deleted may not come out of it again (P4.3).
         if (changed.includes("messages")) {
           this.ring.clear()
           this.context.forget()
         }
-        if (changed.includes("state")) this.#session = { ...this.#session, state }
-        if (changed.includes("lifecycle")) this.#session = { ...this.#session, lifecycle }
-        if (changed.includes("topic")) this.#session = { ...this.#session, topic }
-        if (changed.includes("logo")) this.#session = { ...this.#session, logo }
+        // Whoever ended or deleted it, and on whichever instance: the turn that runs here ends as well (P6.6).
+        if (changed.includes("deleted") || (changed.includes("state") && state === "ended"))
+          this.running?.stop("stopped")
+        for (const field of ["state", "lifecycle", "topic", "logo"] as const) {
+          if (changed.includes(field)) this.#session = { ...this.#session, [field]: frame.data[field] }
+        }
+        if (this.#session.state === "ended") this.#question = null
         if (changed.includes("turns")) this.#turns = turns
         if (changed.includes("deleted"))
           this.#session = { ...this.#session, deleted_at: new Date(this.#deps.clock.now()).toISOString() }

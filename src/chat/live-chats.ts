@@ -4,6 +4,7 @@ import type { Cancel } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { ServerFrame } from "../protocol/server-frame.ts"
 import { loadChat } from "../store/events.ts"
+import { pauseAll } from "../store/session-changes.ts"
 import { LiveChat, type LiveChatDeps } from "./live-chat.ts"
 
 export interface LiveChatsDeps extends LiveChatDeps {
@@ -80,9 +81,15 @@ export class LiveChats implements Iterable<LiveChat> {
     )
   }
 
-  close(): void {
+  /** The instance stops: nobody is in its chats any more. */
+  async close(): Promise<void> {
     for (const cancel of this.#leaving.values()) cancel()
     this.#leaving.clear()
+    try {
+      await pauseAll(this.#deps.db, [...this.#chats.keys()])
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, "the chats could not be paused")
+    }
   }
 
   #load(session_id: string): Promise<LiveChat> {
@@ -113,8 +120,16 @@ export class LiveChats implements Iterable<LiveChat> {
 
   #deliver(session_id: string, frame: ServerFrame): void {
     const chat = this.#chats.get(session_id)
-    if (chat) chat.accept(frame)
-    else this.#loading.get(session_id)?.early.push(frame)
+    if (!chat) {
+      this.#loading.get(session_id)?.early.push(frame)
+      return
+    }
+    try {
+      chat.accept(frame)
+    } catch (error) {
+      // Whoever published it has stored it already, and may not be told that it failed.
+      this.#deps.log.error({ err: error, chat_id: chat.session.chat_id }, "a frame could not be passed on")
+    }
   }
 
   #release(chat: LiveChat): void {

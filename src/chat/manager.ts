@@ -9,8 +9,9 @@ import type { Log } from "../log.ts"
 import type { ClientFrameOf } from "../protocol/client-frame.ts"
 import type { InterruptResult, Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
+import { RateLimits } from "../rate-limit.ts"
 import type { Database } from "../store/database.ts"
-import { moveLifecycle } from "../store/session-changes.ts"
+import { moveLifecycle, pauseAll } from "../store/session-changes.ts"
 import type { Writer } from "../store/writer.ts"
 import { type ActiveSession, Audience } from "./audience.ts"
 import {
@@ -24,7 +25,7 @@ import {
 } from "./changes.ts"
 import { stopOf } from "./commands.ts"
 import { Emitter } from "./emit.ts"
-import { type ChatRequest, createNew, findOrCreate, findOwn } from "./find-session.ts"
+import { type ChatRequest, createNew, type FindDeps, findOrCreate, findOwn } from "./find-session.ts"
 import type { Caller, Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
 import type { FanOut, LiveChat } from "./live-chat.ts"
@@ -64,6 +65,7 @@ type Key = Pick<Session, "id">
 
 export class ChatManager {
   readonly #deps: ManagerDeps
+  readonly #find: FindDeps
   readonly #changes: ChangeDeps
   readonly #chats: LiveChats
   readonly #audience: Audience
@@ -76,17 +78,25 @@ export class ChatManager {
     this.#deps = deps
     const { db, bus, clock, log, config, fanOut } = deps
     const emitter = new Emitter(deps.writer, bus, clock)
+    const { new_chats_rate, new_chats_burst: burst } = config.chat
+    this.#find = {
+      db,
+      registry: deps.registry,
+      clock,
+      creations: new RateLimits(clock, { rate: new_chats_rate / 60, burst }),
+    }
     this.#changes = { db, emitter, clock }
     this.#chats = new LiveChats({
       ...{ db, bus, clock, log, fanOut },
       keep_ms: config.chat.connection_timeout * 1000,
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
+      onDeleted: (chat) => this.#audience.empty(chat.session.id, new ChatError("chat_deleted")),
       onIdle: async (chat) => void (await moveLifecycle(db, chat.session.id, ["active"], "paused")),
     })
-    const { max_replay_events, max_history_messages, max_concurrent_sessions } = config.chat
+    const { max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user } = config.chat
     this.#audience = new Audience({
       ...{ db, emitter, chats: this.#chats, instance: deps.instance },
-      ...{ max_replay_events, max_history_messages, max_concurrent_sessions },
+      ...{ max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user },
     })
     this.#turns = new TurnRunner({ ...deps, emitter, chats: this.#chats })
     this.#messages = new MessageHandler({
@@ -104,15 +114,16 @@ export class ChatManager {
 
   /** Takes over what a dead instance left, keeps the leases of our own turns, and looks after what others do. */
   async start(): Promise<void> {
-    await this.#turns.recover()
     const { db, bus, clock, log } = this.#deps
+    if (db.kind === "file") await pauseAll(db, "all")
+    await this.#turns.recover()
     if (db.kind === "server") this.#cancelNet = startSafetyNet({ db, bus, clock, log, chats: this.#chats })
   }
 
   /** A client came: finds its chat or makes it (P1.3). It follows nothing before it joins. */
   async dispatchClient(principal: Principal, request: ChatRequest): Promise<Session> {
     this.#refuseWhenDraining()
-    return findOrCreate(this.#deps, principal, request)
+    return findOrCreate(this.#find, principal, request)
   }
 
   /** The caller's session of this name, or `not_found`. */
@@ -123,7 +134,7 @@ export class ChatManager {
   /** Makes a session; `chat_exists` or `chat_deleted` when the caller has, or had, one of this name. */
   async createSession(principal: Principal, request: ChatRequest): Promise<Session> {
     this.#refuseWhenDraining()
-    return createNew(this.#deps, principal, request)
+    return createNew(this.#find, principal, request)
   }
 
   /** Brings a client to the present of a chat and leaves it live (section 5). */
@@ -173,7 +184,6 @@ export class ChatManager {
   /** Deletes a session, softly; its clients are told and sent away. */
   async deleteSession(_by: Principal, { id }: Key, trace_id: string): Promise<void> {
     await this.#chats.with(id, (chat) => deleteSession(this.#changes, chat, trace_id))
-    this.#audience.empty(id, new ChatError("chat_deleted"))
   }
 
   /** Deletes messages, softly; resolves with the ids that were deleted now. */
@@ -201,7 +211,7 @@ export class ChatManager {
     this.#draining = true
     await this.#turns.drain(timeout_ms)
     this.#cancelNet()
-    this.#chats.close()
+    await this.#chats.close()
   }
 
   async #interrupt(
@@ -209,15 +219,17 @@ export class ChatManager {
     by: Principal,
     { wait_ms, trace_id, ...named }: InterruptRequest,
   ): Promise<Interrupted> {
-    const turn_id = named.turn_id ?? chat.turns[0]?.turn_id
-    const turn = chat.turns.find((open) => open.turn_id === turn_id)
-    if (!turn || !turn_id) return { result: "too_late", turn_id: turn_id ?? null, seq: null }
+    // Perhaps it was asked for on another instance in this moment: the store knows.
+    if (!chat.turn(named.turn_id)) await chat.fill()
+    const turn = chat.turn(named.turn_id)
+    if (!turn) return { result: "too_late", turn_id: named.turn_id ?? null, seq: null }
+    const { turn_id } = turn
     const ended = chat.turnEnded(turn_id)
     const seq = await this.#turns.stop(chat, turn, stopOf(turn_id, by.user_id), trace_id)
     const end = wait_ms > 0 ? await Promise.race([ended, delay(this.#deps.clock, wait_ms)]) : undefined
     // It may have ended in this moment.
     if (end === undefined)
-      return { result: seq === null && !chat.isOpen(turn_id) ? "too_late" : "requested", turn_id, seq }
+      return { result: seq === null && !chat.turn(turn_id) ? "too_late" : "requested", turn_id, seq }
     return { result: end === "interrupted" ? "confirmed" : "too_late", turn_id, seq }
   }
 

@@ -168,7 +168,6 @@ export class MessageHandler {
         trace_id,
         language,
         question: { ...message, seq },
-        checkpoint: null,
       })
     }
     return { seq, dup: false }

@@ -37,6 +37,8 @@ export async function resume(
   // Nothing live may come between the replayed events of a client that joined before (P5.7).
   follower.unfollow(session_id)
 
+  // The client may have been told by another instance what has not come here yet.
+  if (request.cursor !== undefined && request.cursor > chat.top) await chat.fill()
   const recovered = isUsable(chat, request, deps.max_replay_events)
   const snapshot = recovered ? undefined : await snapshotOf(deps.db, session_id, deps.max_history_messages)
   // The store may be ahead of the bus: what is in the snapshot may not come again as an event.

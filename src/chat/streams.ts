@@ -18,22 +18,23 @@ export class Streams {
   /** Messages and turns. */
   readonly #ended = new Set<string>()
 
-  add(progress: Progress, trace_id: string): void {
+  /** False: it comes too late, after the end of its answer. */
+  add(progress: Progress, trace_id: string): boolean {
     const { message_id, turn_id } = progress
-    if (this.#ended.has(message_id) || this.#ended.has(turn_id)) return
+    if (this.#ended.has(message_id) || this.#ended.has(turn_id)) return false
     const stream = this.#streams.get(message_id) ?? { turn_id, trace_id, text: "", reasoning: "", parts: new Map() }
     this.#streams.set(message_id, stream)
     switch (progress.kind) {
       case "text":
       case "reasoning":
         stream[progress.kind] = merge(stream[progress.kind], progress.offset, progress.text)
-        return
+        return true
       case "tool":
         stream.parts.set(`tool ${progress.tool.tool_call_id}`, progress)
-        return
+        return true
       case "step":
         stream.parts.set(`step ${progress.step.step_id}`, progress)
-        return
+        return true
     }
   }
 

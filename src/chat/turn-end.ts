@@ -60,7 +60,7 @@ export async function endTurn(
         id: turn.id,
         state: outcome.state,
         error: outcome.error ? { code: outcome.error.code, params: { ...outcome.error.params } } : null,
-        checkpoint: answer.checkpoint ?? null,
+        checkpoint: answer.checkpoint,
       },
       ...(claim ? { claim } : {}),
       ...(question

@@ -40,6 +40,7 @@ export class TurnRunner {
     this.#turnDeps = {
       ...{ db, emitter, registry, clock, log },
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
+      max_answer_length: config.chat.max_answer_length,
       claim: () => (this.#draining ? undefined : this.lease()),
     }
   }
@@ -127,9 +128,9 @@ export class TurnRunner {
   async #held(row: TurnRow): Promise<HeldTurn> {
     const question = await messageByKey(this.#deps.db, row.message_id)
     if (!question) throw new Error(`the turn ${row.id} has no question`)
-    const { id, answer_id, seq, generation, trace_id, checkpoint } = row
+    const { id, answer_id, seq, generation, trace_id } = row
     const language = isLanguage(row.language) ? row.language : "en"
-    return { id, answer_id, seq, generation, trace_id, language, question, checkpoint }
+    return { id, answer_id, seq, generation, trace_id, language, question }
   }
 
   async #removeFromLine(
@@ -171,23 +172,30 @@ export class TurnRunner {
   }
 
   async #takeOver(all: boolean): Promise<void> {
-    const { db, clock, instance, chats } = this.#deps
+    const { db, clock, instance } = this.#deps
     const now = clock.now()
     const request: TakeOver = { instance, now, expires_at: now + leaseFor, all }
     const orphans = await takeOver(db, request)
     const stranded = await takeStranded(db, request, timestamp(all ? now + leaseFor : now - leaseFor))
-    for (const row of orphans) await chats.with(row.session_id, (chat) => this.#endOrphan(chat, row))
-    for (const row of stranded) {
-      await chats.with(row.session_id, async (chat) => this.start(chat, await this.#held(row)))
+    for (const row of orphans) await this.#each(row, (chat) => this.#endOrphan(chat, row))
+    for (const row of stranded) await this.#each(row, async (chat) => this.start(chat, await this.#held(row)))
+  }
+
+  /** One that cannot be taken over must not keep the service from starting, nor the others waiting. */
+  async #each(row: TurnRow, act: (chat: LiveChat) => Promise<void>): Promise<void> {
+    try {
+      await this.#deps.chats.with(row.session_id, act)
+    } catch (error) {
+      this.#deps.log.error({ err: error, turn_id: row.id, trace_id: row.trace_id }, "a turn could not be taken over")
     }
   }
 
   /** What a dead instance was saying ends as interrupted, with the text that was kept; those in line go on. */
   async #endOrphan(chat: LiveChat, row: TurnRow): Promise<void> {
     const turn = await this.#held(row)
-    const { partial_text: text, partial_reasoning, checkpoint, stop_requested_at } = row
+    const { partial_text: text, partial_reasoning, stop_requested_at } = row
     const said = {
-      ...{ text, checkpoint, usage: null },
+      ...{ text, checkpoint: undefined, usage: null },
       parts: partial_reasoning ? [{ type: "reasoning" as const, text: partial_reasoning }] : [],
     }
     const outcome = { state: "interrupted" as const, reason: stop_requested_at ? "stopped" : "instance_lost" }

@@ -4,8 +4,8 @@ import { ChatError } from "../errors.ts"
 import { HandlerEvent } from "../handlers/handler.ts"
 import type { Registry } from "../handlers/registry.ts"
 import type { Language } from "../language/language.ts"
+import { problemOf } from "../language/problem.ts"
 import type { Log } from "../log.ts"
-import { problemOf } from "../protocol/codec.ts"
 import { Json } from "../protocol/ids.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Question } from "../protocol/turn.ts"
@@ -31,6 +31,8 @@ export interface TurnDeps {
   readonly clock: Clock
   readonly log: Log
   readonly max_exchanges: number
+  /** UTF-16 units of text and reasoning together. */
+  readonly max_answer_length: number
   /** The next in line is taken in the commit that ends this turn, so that no crash in between can strand it. */
   /** Undefined while draining: what is in line is left for an instance that stays. */
   claim(): Lease | undefined
@@ -45,8 +47,6 @@ export interface HeldTurn {
   readonly trace_id: string
   readonly language: Language
   readonly question: Message
-  /** Of an attempt before this one, else null. */
-  readonly checkpoint: unknown
 }
 
 type StopReason = Parameters<NonNullable<LiveChat["running"]>["stop"]>[0]
@@ -70,7 +70,7 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     if (outcome.error)
       log.warn({ err: outcome.error.cause ?? outcome.error, code: outcome.error.code }, "the turn failed")
     const next = await endTurn(deps, chat, turn, answer, outcome, log)
-    chat.context.keep(answer.checkpoint ?? null)
+    if (answer.checkpoint !== undefined) chat.context.keep(answer.checkpoint)
     return next
   } finally {
     chat.running = null
@@ -80,21 +80,19 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
 function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: AbortController, log: Log): Answer {
   const { emitter, clock } = deps
   const { id: session_id, chat_id } = chat.session
-  return new Answer(
-    {
-      turn_id: turn.id,
-      message_id: turn.answer_id,
-      clock,
-      publish: (data) => emitter.publish(session_id, { type: "progress", data, trace_id: turn.trace_id, chat_id }),
-      keep: (text, reasoning, checkpoint) => {
-        emitter
-          .checkpoint({ turn_id: turn.id, generation: turn.generation, text, reasoning, checkpoint })
-          .then((ours) => ours || stopping.abort("deposed" satisfies StopReason))
-          .catch((error: unknown) => log.warn({ err: error }, "what was streamed so far could not be kept yet"))
-      },
+  return new Answer({
+    turn_id: turn.id,
+    message_id: turn.answer_id,
+    clock,
+    limit: deps.max_answer_length,
+    publish: (data) => emitter.publish(session_id, { type: "progress", data, trace_id: turn.trace_id, chat_id }),
+    keep: (text, reasoning, checkpoint) => {
+      emitter
+        .checkpoint({ turn_id: turn.id, generation: turn.generation, text, reasoning, checkpoint })
+        .then((ours) => ours || stopping.abort("deposed" satisfies StopReason))
+        .catch((error: unknown) => log.warn({ err: error }, "what was streamed so far could not be kept yet"))
     },
-    turn.checkpoint,
-  )
+  })
 }
 
 async function work(
@@ -112,14 +110,15 @@ async function work(
   try {
     const route = deps.registry.pick(flow_id, chat_type)
     if (!route) throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })
+    // What was said on other instances may not have come here yet.
+    if (chat.top < turn.seq) await chat.fill()
     const { history, checkpoint } = await chat.context.read(deps.db, session_id, turn.seq, deps.max_exchanges)
-    answer.checkpoint ??= checkpoint
     const events = route.handler.run({
       session: chat.session,
       message: turn.question,
       history,
       options: route.options,
-      checkpoint: answer.checkpoint,
+      checkpoint,
       signal,
       clock: deps.clock,
       language: turn.language,

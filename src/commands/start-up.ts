@@ -15,7 +15,8 @@ export function startUpText({ url, database, bots }: RunningServer, config: Conf
         .join("\n               "),
     ],
     ["secret", config.jwt_secret ? "JWT_SECRET" : `${config.data_dir}/jwt-secret`],
-    ["try it", "bun run chat        (or: bun run token --user 1)"],
+    ["try it", `npx -y bun@${Bun.version} run chat --url ${address}`],
+    ["", `npx -y bun@${Bun.version} run token --user 1`],
   ]
   const width = 11
   return `\nbisheng-chat is ready\n${rows.map(([name, text]) => `  ${name?.padEnd(width)}  ${text}\n`).join("")}\n`

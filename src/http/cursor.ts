@@ -16,7 +16,7 @@ export function placeOf<T>(list: List, position: z.ZodType<T>, cursor: string | 
 }
 
 export function badCursor(): ChatError {
-  return new ChatError("bad_request", { params: { problem: "cursor: not one of this list" } })
+  return new ChatError("bad_request", { params: { problem: "cursor" } })
 }
 
 /** A page out of `rows`, which hold one entry more than `limit` when there is a next page. */

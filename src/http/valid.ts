@@ -2,9 +2,8 @@
 import { zValidator } from "@hono/zod-validator"
 import type { Context, ValidationTargets } from "hono"
 import { z } from "zod"
-import zhCN from "zod/v4/locales/zh-CN.js"
 import { ChatError } from "../errors.ts"
-import { problemOf } from "../protocol/codec.ts"
+import { problemFor } from "../language/problem.ts"
 
 /** Checks one part of a request. Throws `bad_request` with the first fault, in the caller's language where zod speaks it. */
 export function valid<T extends z.ZodType, Target extends keyof ValidationTargets>(target: Target, schema: T) {
@@ -13,9 +12,9 @@ export function valid<T extends z.ZodType, Target extends keyof ValidationTarget
     if (target === "json" && !isJson(c)) {
       throw new ChatError("bad_request", { params: { problem: "Content-Type: application/json" } })
     }
-    const inChinese = c.var.language === "zh" ? schema.safeParse(result.data, { error: zhCN().localeError }) : undefined
-    const error = inChinese?.error ?? new z.ZodError(result.error.issues)
-    throw new ChatError("bad_request", { params: { problem: problemOf(error) } })
+    const error = new z.ZodError(result.error.issues)
+    const problem = problemFor(c.var.language, schema, result.data, error)
+    throw new ChatError("bad_request", { params: { problem } })
   })
 }
 

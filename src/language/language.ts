@@ -36,10 +36,13 @@ export function describe(error: ChatError, language: Language, id?: string): Err
   }
 }
 
-/** `what` of a sentence ("no such {what}") is a word of the language as well. */
+/** `what` ("no such {what}") and `problem` of a sentence are of the language as well, where the catalogue has them. */
 function localParams({ params }: ChatError, language: Language): ErrorParams {
-  const noun = `what_${params.what}`
-  return isSentence(noun) ? { ...params, what: say(language, noun) } : params
+  const local = (["what", "problem"] as const).flatMap((place) => {
+    const key = `${place}_${params[place]}`
+    return isSentence(key) ? [[place, say(language, key, params)]] : []
+  })
+  return { ...params, ...Object.fromEntries(local) }
 }
 
 function isSentence(key: string): key is Sentence {

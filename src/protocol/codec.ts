@@ -1,6 +1,7 @@
 // Way 2: text -> ClientFrame; and back: ServerFrame -> text, once per frame, whatever the number of clients.
-import type { z } from "zod"
 import { ChatError } from "../errors.ts"
+import type { Language } from "../language/language.ts"
+import { problemFor } from "../language/problem.ts"
 import { ClientFrame } from "./client-frame.ts"
 import { ClientId, TraceId } from "./ids.ts"
 import type { ServerFrame } from "./server-frame.ts"
@@ -17,8 +18,8 @@ export interface Refused extends Labels {
 
 export type Decoded = { readonly ok: true; readonly frame: ClientFrame } | ({ readonly ok: false } & Refused)
 
-/** Reads one frame (P2.1, P2.6). Never throws. */
-export function decode(text: string): Decoded {
+/** Reads one frame (P2.1, P2.6); what is wrong with it is said in `language`. Never throws. */
+export function decode(text: string, language: Language = "en"): Decoded {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -31,14 +32,16 @@ export function decode(text: string): Decoded {
     if (result.success) return { ok: true, frame: result.data }
     return {
       ok: false,
-      error: new ChatError("bad_frame", { params: { problem: problemOf(result.error) } }),
+      error: new ChatError("bad_frame", {
+        params: { problem: problemFor(language, ClientFrame, value, result.error) },
+      }),
       ...labelsIn(value),
     }
   } catch (cause) {
     // A deeply nested `answer` makes the recursive JSON schema overflow the stack (RangeError); that is the sender's fault.
     return {
       ok: false,
-      error: new ChatError("bad_frame", { params: { problem: "nested too deeply" }, cause }),
+      error: new ChatError("bad_frame", { params: { problem: "nesting" }, cause }),
       ...labelsIn(value),
     }
   }
@@ -57,14 +60,6 @@ export function labelsOf(text: string): Labels {
 
 export function encode(frame: ServerFrame): string {
   return JSON.stringify(frame)
-}
-
-/** The first fault of a zod error in one line: `data.text: must be ...`. */
-export function problemOf(error: z.ZodError): string {
-  const issue = error.issues[0]
-  if (!issue) return "unknown"
-  const path = issue.path.map(String).join(".")
-  return (path ? `${path}: ${issue.message}` : issue.message).slice(0, 300).toWellFormed()
 }
 
 function isObject(value: unknown): value is object {

@@ -4,9 +4,9 @@ import { ChatError } from "../errors.ts"
 import { newTraceId } from "../ids.ts"
 import type { ClientFrame } from "../protocol/client-frame.ts"
 import { type Decoded, decode, labelsOf } from "../protocol/codec.ts"
+import { RateLimit } from "../rate-limit.ts"
 import type { Connection } from "./connection.ts"
 import { handleFrame } from "./handle-frame.ts"
-import { RateLimit } from "./rate-limit.ts"
 import type { SocketData } from "./upgrade.ts"
 
 /** So many waiting, and the socket is not read until there are fewer. */
@@ -107,7 +107,7 @@ export class Inbox {
     const limit = this.#connection.deps.config.max_frame_bytes
     const size = Buffer.byteLength(raw)
     if (size > limit) return refused(new ChatError("frame_too_large", { params: { size, limit } }))
-    if (typeof raw === "string") return decode(raw)
-    return refused(new ChatError("bad_frame", { params: { problem: "binary messages are not taken, only text" } }))
+    if (typeof raw === "string") return decode(raw, this.#connection.language)
+    return refused(new ChatError("bad_frame", { params: { problem: "binary" } }))
   }
 }

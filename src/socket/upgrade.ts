@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts"
 import type { Config } from "../config.ts"
 import { ChatError } from "../errors.ts"
 import { chooseLanguage, type Language } from "../language/language.ts"
-import { problemOf } from "../protocol/codec.ts"
+import { problemFor } from "../language/problem.ts"
 import { ChatId, FlowId } from "../protocol/ids.ts"
 import { ChatType } from "../protocol/session.ts"
 import type { Connection } from "./connection.ts"
@@ -37,7 +37,10 @@ export interface UpgradeDeps {
 
 /** Is this somebody who wants a WebSocket at /chat/{flow_id}? */
 export function isChatUpgrade(request: Request): boolean {
-  return request.headers.get("upgrade")?.toLowerCase() === "websocket" && flowOf(new URL(request.url)) !== undefined
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return false
+  // Bun makes the URL of the Host header, whatever that is; one that is no URL is not for us.
+  const url = URL.parse(request.url)
+  return url !== null && flowOf(url) !== undefined
 }
 
 export async function readVisit(request: Request, deps: UpgradeDeps): Promise<SocketData> {
@@ -46,8 +49,12 @@ export async function readVisit(request: Request, deps: UpgradeDeps): Promise<So
   try {
     checkOrigin(request, url, deps.config.chat.allowed_origins)
     const principal = await verifyToken(deps.secret, tokenOf(request.headers), deps.clock)
-    const asked = ChatUrl.safeParse({ ...Object.fromEntries(url.searchParams), flow_id: flowOf(url) })
-    if (!asked.success) throw new ChatError("bad_url", { params: { problem: problemOf(asked.error) } })
+    const address = { ...Object.fromEntries(url.searchParams), flow_id: flowOf(url) }
+    const asked = ChatUrl.safeParse(address)
+    if (!asked.success) {
+      const problem = problemFor(language, ChatUrl, address, asked.error)
+      throw new ChatError("bad_url", { params: { problem } })
+    }
     return { visit: { ok: true, principal, request: asked.data }, language, connection: null }
   } catch (error) {
     return { visit: { ok: false, error: ChatError.from(error) }, language, connection: null }

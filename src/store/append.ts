@@ -31,7 +31,8 @@ export interface EndTurn {
   readonly id: string
   readonly state: TurnEnd
   readonly error: TurnRow["error"]
-  readonly checkpoint: unknown
+  /** Undefined: the handler said nothing new, and what it said before holds. */
+  readonly checkpoint?: unknown
 }
 
 /** What must hold in the moment of the commit; else nothing of the append happens. */
@@ -106,7 +107,7 @@ and (a.value ->> '$.guard.queued' is null or exists (select 1 from turns t where
 and (a.value ->> '$.guard.stoppable' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.stoppable'
   and t.session_id = s.id and t.state in ('queued', 'running') and t.stop_requested_at is null))
 and (a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'
-  and i.session_id = s.id and i.answered_by is null))
+  and i.session_id = s.id and i.closed_at is null))
 and (a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id
   and t.state in ('queued', 'running')) <= a.value ->> '$.guard.max_open_turns')
 and (a.value ->> '$.delete_messages' is null or exists (select 1 from json_each(a.value, '$.delete_messages') d
@@ -126,7 +127,7 @@ join events x on x.session_id = s.id and x.seq > s.last_seq and x.ref = m.value 
 
 const endTurns = `${appends}
 update turns set state = j.value ->> '$.end_turn.state', end_time = j.value ->> 'create_time',
-  error = nullif(j.value -> '$.end_turn.error', 'null'), checkpoint = nullif(j.value -> '$.end_turn.checkpoint', 'null'),
+  error = nullif(j.value -> '$.end_turn.error', 'null'), checkpoint = coalesce(j.value -> '$.end_turn.checkpoint', checkpoint),
   partial_text = '', partial_reasoning = ''
 from (select a.value ${accepted}) j where turns.id = j.value ->> '$.end_turn.id'`
 
@@ -166,8 +167,14 @@ select a.value ->> '$.new_input.id', s.id, a.value ->> '$.new_input.turn_id', a.
 ${accepted} where a.value ->> '$.new_input.id' is not null`
 
 const answerInputs = `${appends}
-update inputs set answered_by = j.value ->> '$.answer_input.message_id', answer_time = j.value ->> 'create_time'
+update inputs set answered_by = j.value ->> '$.answer_input.message_id', closed_at = j.value ->> 'create_time'
 from (select a.value ${accepted}) j where inputs.id = j.value ->> '$.answer_input.id'`
+
+// A new question takes the place of the one before, and nobody is asked anything any more when the session has ended.
+const closeInputs = `${appends}
+update inputs set closed_at = j.value ->> 'create_time'
+from (select a.value ${accepted} where a.value ->> '$.new_input.id' is not null or a.value ->> '$.session.state' = 'ended') j
+where inputs.session_id = j.value ->> 'session_id' and inputs.closed_at is null`
 
 const deleteMessages = `${appends}
 update messages set deleted_at = d.at
@@ -175,7 +182,8 @@ from (select s.id as session_id, m.value as id, a.value ->> 'create_time' as at 
   join json_each(a.value, '$.delete_messages') m) d
 where messages.id = d.id and +messages.session_id = d.session_id and messages.deleted_at is null`
 
-// `ended` is final. A session is `running` for as long as one of its turns is, whatever ended just now.
+// `ended` is final. A session is `running` for as long as one of its turns is, whatever ended just now; and it waits for
+// input for as long as a question is open, also when a turn between did not ask it.
 const updateSessions = `${appends}
 update sessions set
   last_seq = last_seq + json_array_length(j.value, '$.events'),
@@ -183,6 +191,8 @@ update sessions set
     when state = 'ended' or j.value ->> '$.session.state' = 'ended' then 'ended'
     when exists (select 1 from turns t where t.session_id = sessions.id and t.state in ('queued', 'running')
       and +t.state = 'running') then 'running'
+    when j.value ->> '$.session.state' in ('completed', 'interrupted')
+      and exists (select 1 from inputs i where i.session_id = sessions.id and i.closed_at is null) then 'waiting_input'
     else coalesce(j.value ->> '$.session.state', state) end,
   lifecycle = case when lifecycle = 'ended' then 'ended' else coalesce(j.value ->> '$.session.lifecycle', lifecycle) end,
   topic = case when json_type(j.value, '$.session.topic') is null then topic else j.value ->> '$.session.topic' end,
@@ -201,6 +211,10 @@ const steps = {
   stop: { sql: stopTurns, needed: (append: Append) => append.stop_turn !== undefined },
   turns: { sql: insertTurns, needed: (append: Append) => append.new_turn !== undefined },
   claims: { sql: claimTurns, needed: (append: Append) => append.claim !== undefined },
+  close: {
+    sql: closeInputs,
+    needed: (append: Append) => append.new_input !== undefined || append.session?.state === "ended",
+  },
   inputs: { sql: insertInputs, needed: (append: Append) => append.new_input !== undefined },
   answers: { sql: answerInputs, needed: (append: Append) => append.answer_input !== undefined },
   deletions: { sql: deleteMessages, needed: (append: Append) => append.delete_messages !== undefined },

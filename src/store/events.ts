@@ -39,13 +39,13 @@ export async function loadChat(db: Database, session_id: string): Promise<ChatSt
   const [session, open, question] = await db.orm.batch([
     db.orm.select().from(sessions).where(eq(sessions.id, session_id)).limit(1),
     openTurnsQuery(db, session_id),
-    lastQuestionQuery(db, session_id),
+    openQuestionQuery(db, session_id),
   ])
   if (!session[0]) return undefined
   return {
     session: session[0],
     turns: open,
-    question: question.find(({ answered_by }) => answered_by === null) ?? null,
+    question: question[0] ?? null,
   }
 }
 
@@ -54,13 +54,12 @@ export async function sessionByKey(db: Database, id: string): Promise<Session | 
   return (await db.orm.select().from(sessions).where(eq(sessions.id, id)).limit(1))[0]
 }
 
-/** The bot's last question is the open one, unless it was answered: one that it asked before and that was passed over is not. */
-function lastQuestionQuery(db: Database, session_id: string) {
+/** At most one is open. `is null` as the index says it. */
+function openQuestionQuery(db: Database, session_id: string) {
   return db.orm
     .select()
     .from(inputs)
-    .where(eq(inputs.session_id, session_id))
-    .orderBy(desc(inputs.create_time), desc(inputs.id))
+    .where(and(eq(inputs.session_id, session_id), isNull(inputs.closed_at)))
     .limit(1)
 }
 

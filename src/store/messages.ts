@@ -37,7 +37,7 @@ export function listMessages(
       .where(
         and(
           eq(messages.session_id, session.id),
-          // The plus keeps SQLite from walking through all that the user ever said in all chats (messages_owner_time).
+          // The plus keeps SQLite from looking for all that the user ever said, in all chats, instead of this one's.
           sql`+${messages.user_id} = ${session.user_id}`,
           chosenBy(filter),
           after === undefined ? undefined : beyond(messages.seq, after),

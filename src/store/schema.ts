@@ -118,6 +118,8 @@ export const turns = sqliteTable(
     index("turns_order").on(table.session_id, table.seq),
     // The few that are open, however long the chat is. A query that says `isOpen` word for word is answered from here.
     index("turns_open").on(table.session_id, table.seq).where(isOpen),
+    // Few handlers leave one: without this index, all turns of the chat would be looked through for it.
+    index("turns_checkpoint").on(table.session_id, table.seq).where(sql`checkpoint is not null`),
     index("turns_leases").on(table.state, table.lease_expires_at),
   ],
 )
@@ -131,12 +133,14 @@ export const inputs = sqliteTable(
     turn_id: text().notNull(),
     prompt: text().notNull(),
     schema: text({ mode: "json" }).$type<Record<string, unknown>>(),
-    /** The message that answered; null = open. */
+    /** The message that answered. */
     answered_by: text(),
     create_time: text().notNull(),
-    answer_time: text(),
+    /** When it was answered, replaced by another question, or the session ended; null = open. */
+    closed_at: text(),
   },
-  (table) => [index("inputs_last").on(table.session_id, table.create_time, table.id)],
+  // At most one a chat, however many questions there were.
+  (table) => [uniqueIndex("inputs_open").on(table.session_id).where(sql`closed_at is null`)],
 )
 
 export type SessionRow = typeof sessions.$inferSelect

@@ -1,5 +1,5 @@
 // Changes of a session that leave nothing in its log: it comes to be, and its person comes and goes.
-import { and, eq, inArray, isNull } from "drizzle-orm"
+import { and, eq, inArray, isNull, sql } from "drizzle-orm"
 import type { Lifecycle, Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
 import { messages, sessions } from "./schema.ts"
@@ -33,6 +33,15 @@ export async function moveLifecycle(
     .where(and(eq(sessions.id, id), inArray(sessions.lifecycle, [...from])))
     .returning({ id: sessions.id })
   return rows.length > 0
+}
+
+/** Nobody is there any more: of these chats, or of all when the caller is the database's only instance. */
+export async function pauseAll(db: Database, ids: readonly string[] | "all"): Promise<void> {
+  const these = ids === "all" ? undefined : sql`${sessions.id} in (select value from json_each(${JSON.stringify(ids)}))`
+  await db.orm
+    .update(sessions)
+    .set({ lifecycle: "paused" })
+    .where(and(eq(sessions.lifecycle, "active"), these))
 }
 
 /** Which of these are messages of the chat and not deleted yet. */

@@ -1,6 +1,6 @@
 // Turns outside the way of a message: checkpoints, leases, take-over, and what a bot needs to know of before.
 import type { InStatement } from "@libsql/client"
-import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, ne, sql } from "drizzle-orm"
+import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, notInArray, sql } from "drizzle-orm"
 import { alias } from "drizzle-orm/sqlite-core"
 import type { Message } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
@@ -14,7 +14,7 @@ export interface Checkpoint {
   readonly text: string
   readonly reasoning: string
   /** The handler's own. */
-  readonly checkpoint: unknown
+  readonly checkpoint?: unknown
 }
 
 /** One statement for all; returns the ids of the turns that are still ours. */
@@ -23,7 +23,7 @@ export function checkpointStatement(checkpoints: readonly Checkpoint[]): InState
     // The plus: by its id, not from among all that run.
     sql: `with j as materialized (select value from json_each(?1))
 update turns set partial_text = j.value ->> 'text', partial_reasoning = j.value ->> 'reasoning',
-  checkpoint = nullif(j.value -> 'checkpoint', 'null')
+  checkpoint = coalesce(j.value -> 'checkpoint', checkpoint)
 from j where turns.id = j.value ->> 'turn_id' and turns.generation = j.value ->> 'generation'
   and +turns.state = 'running'
 returning id`,
@@ -117,17 +117,17 @@ export async function takeStranded(
     db.orm
       .update(sessions)
       .set({ state: "running" })
-      .where(and(inArray(sessions.id, running), ne(sessions.state, "ended"))),
+      .where(and(inArray(sessions.id, running), notInArray(sessions.state, ["ended", "running"]))),
   ])
   return taken
 }
 
-/** The checkpoint that the chat's handler left in the turn before `seq`. One that was stopped while it waited had none to leave. */
+/** The last checkpoint that the chat's handler left in a turn before `seq`; not every turn leaves one. */
 export async function checkpointBefore(db: Database, session_id: string, seq: number): Promise<unknown> {
   const rows = await db.orm
     .select({ checkpoint: turns.checkpoint })
     .from(turns)
-    .where(and(eq(turns.session_id, session_id), lt(turns.seq, seq), isNotNull(turns.start_time)))
+    .where(and(eq(turns.session_id, session_id), lt(turns.seq, seq), isNotNull(turns.checkpoint)))
     .orderBy(desc(turns.seq))
     .limit(1)
   return rows[0]?.checkpoint ?? null

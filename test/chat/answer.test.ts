@@ -11,18 +11,15 @@ interface Kept {
   readonly checkpoint: unknown
 }
 
-function scene(checkpoint: unknown = null) {
+function scene(limit = 1_000_000) {
   const clock = new FakeClock()
   const published: Progress[] = []
   const kept: Kept[] = []
-  const answer = new Answer(
-    {
-      ...{ turn_id: "trn_1", message_id: "msg_1", clock },
-      publish: (progress) => published.push(progress),
-      keep: (text, reasoning, left) => kept.push({ text, reasoning, checkpoint: left }),
-    },
-    checkpoint,
-  )
+  const answer = new Answer({
+    ...{ turn_id: "trn_1", message_id: "msg_1", clock, limit },
+    publish: (progress) => published.push(progress),
+    keep: (text, reasoning, left) => kept.push({ text, reasoning, checkpoint: left }),
+  })
   const say = (text: string) => answer.add({ type: "text", text })
   const think = (text: string) => answer.add({ type: "reasoning", text })
   /** The pieces of text or reasoning so far, and none of them again. */
@@ -169,7 +166,7 @@ test("what is said is kept at least each second, with the reasoning", async () =
     await clock.advance(20)
   }
   expect(kept.map(({ text }) => text.length)).toEqual([50, 100, 150])
-  expect(kept[0]).toMatchObject({ reasoning: "hm", checkpoint: null })
+  expect(kept[0]).toMatchObject({ reasoning: "hm", checkpoint: undefined })
 })
 
 test("what was said last is kept within a second also when the bot then falls silent", async () => {
@@ -178,7 +175,7 @@ test("what was said last is kept within a second also when the bot then falls si
   await clock.advance(999)
   expect(kept).toEqual([])
   await clock.advance(1)
-  expect(kept).toEqual([{ text: "Let me look that up.", reasoning: "", checkpoint: null }])
+  expect(kept).toEqual([{ text: "Let me look that up.", reasoning: "", checkpoint: undefined }])
   await clock.advance(60_000)
   expect(kept).toHaveLength(1)
   expect(clock.waiting).toBe(0)
@@ -199,8 +196,9 @@ test("4,096 characters are kept at once, counted from the last checkpoint, text 
 })
 
 test("a handler's checkpoint is kept at once, with what was said until then", () => {
-  const { answer, say, kept } = scene({ before: true })
-  expect(answer.checkpoint).toEqual({ before: true })
+  const { answer, say, kept } = scene()
+  // Nothing said about it: what an earlier turn left holds.
+  expect(answer.checkpoint).toBeUndefined()
   say("a")
   answer.add({ type: "checkpoint", checkpoint: { step: 1 } })
   say("b")
@@ -210,6 +208,24 @@ test("a handler's checkpoint is kept at once, with what was said until then", ()
     { text: "ab", reasoning: "", checkpoint: null },
   ])
   expect(answer.checkpoint).toBeNull()
+})
+
+test("an answer that runs away is cut off at its limit: the piece that would go beyond it ends the turn", () => {
+  const { answer, say, think, pieces } = scene(10)
+  think("hmm ")
+  say("123456")
+  const fault = (act: () => void) => {
+    try {
+      act()
+      return null
+    } catch (error) {
+      return error
+    }
+  }
+  expect(fault(() => say("7"))).toMatchObject({ code: "answer_too_long", params: { limit: 10 } })
+  answer.finish()
+  expect(pieces()).toEqual(["reasoning 0 hmm ", "text 0 123456"])
+  expect(answer.text).toBe("123456")
 })
 
 test("finish sends what waits, and then nothing more happens", async () => {

@@ -39,7 +39,7 @@ function fresh(scene: Scene, db: GatedDatabase) {
   const chat = new LiveChat(
     { session: scene.session, turns: [], question: null },
     {
-      ...{ db, clock, log: silentLog, max_exchanges: 25 },
+      ...{ db, clock, log: silentLog, max_exchanges: 25, onDeleted: () => undefined },
       fanOut: (_, __, text) => sent.push(JSON.parse(text) as ServerFrame) > 0,
     },
   )

@@ -27,6 +27,9 @@ export class LossyBus implements Bus {
   readonly held: [session_id: string, frame: ServerFrame][] = []
   /** How often it is delivered at once, or that it is held back. */
   fate: (frame: ServerFrame) => number | "held" = () => 1
+  /** The buses of other instances, and whether they hear of a frame. */
+  readonly others: LossyBus[] = []
+  heard: (frame: ServerFrame) => boolean = () => true
   readonly #subscribed = new Set<string>()
   #deliver: OnDelivery = () => undefined
 
@@ -35,6 +38,7 @@ export class LossyBus implements Bus {
     const fate = this.fate(frame)
     if (fate === "held") this.held.push([session_id, frame])
     else for (let times = 0; times < fate; times++) this.deliver(session_id, frame)
+    for (const other of this.others) if (this.heard(frame)) other.deliver(session_id, frame)
   }
 
   deliver(session_id: string, frame: ServerFrame): void {
@@ -131,24 +135,43 @@ export interface Scene extends AsyncDisposable {
   published(type: ServerFrame["type"], times?: number): Promise<void>
 }
 
+/** A second instance on the same database. Both must be listed in one `await using` order: this one ends first. */
+export function openBeside(scene: Scene): Promise<Scene> {
+  return open({}, scene.clock, { ...scene.db, kind: "server" }, scene)
+}
+
 export async function openScene(env: Environment = {}): Promise<Scene> {
-  const clock = new FakeClock()
+  const real = await openTestDatabase()
+  const scene = await open(env, new FakeClock(), gated(real))
+  return {
+    ...scene,
+    async [Symbol.asyncDispose]() {
+      await scene[Symbol.asyncDispose]()
+      await real[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function open(env: Environment, clock: FakeClock, db: GatedDatabase, first?: Scene): Promise<Scene> {
   const bus = new LossyBus()
   const bot = scriptedHandler()
-  const real = await openTestDatabase()
-  const db = gated(real)
   const config = loadConfig(env)
   const followers = new Set<TestFollower>()
   const registry = await createRegistry({ flows: [scripted], model: config.model }, { scripted: bot.handler })
+  if (first) {
+    bus.others.push(first.bus)
+    first.bus.others.push(bus)
+  }
+  const instance = first ? "ins_second" : "ins_first"
   const manager = new ChatManager({
-    ...{ db, bus, clock, config, registry, writer: new Writer(db, clock), log: silentLog, instance: "ins_test" },
+    ...{ db, bus, clock, config, registry, writer: new Writer(db, clock), log: silentLog, instance },
     fanOut(session_id, _, text) {
       for (const follower of followers) if (follower.following.has(session_id)) follower.send(text)
       return true
     },
   })
   await manager.start()
-  const session = await manager.createSession(user, { flow_id: "default", chat_id: "c1" })
+  const session = first?.session ?? (await manager.createSession(user, { flow_id: "default", chat_id: "c1" }))
   const follower = () => {
     const made = new TestFollower()
     followers.add(made)
@@ -170,7 +193,6 @@ export async function openScene(env: Environment = {}): Promise<Scene> {
     async [Symbol.asyncDispose]() {
       db.open()
       await manager.drain(0)
-      await real[Symbol.asyncDispose]()
     },
   }
 }

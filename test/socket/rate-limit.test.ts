@@ -1,7 +1,7 @@
 // A client that sends too fast is told how long to wait; one that goes on regardless is sent away.
 import { expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
-import { RateLimit } from "../../src/socket/rate-limit.ts"
+import { RateLimit } from "../../src/rate-limit.ts"
 import { FakeClock } from "../support/clock.ts"
 import { scriptedHandler } from "../support/scripted-handler.ts"
 import { startTestServer } from "../support/server.ts"
@@ -24,7 +24,7 @@ test("[P7.6] each frame over the limit gets rate_limited with its id and the tim
   expect(refusals).toMatchObject(
     [6, 7, 8].map((count) => ({
       ...{ id: `m${count}`, trace_id: `t${count}` },
-      data: { code: "rate_limited", retry: true, retry_after_ms: (count - 5) * 500, id: `m${count}` },
+      data: { code: "rate_limited", retry: true, retry_after_ms: (count - 4) * 500, id: `m${count}` },
     })),
   )
   expect(client.frames.flatMap((frame) => (frame.type === "message" ? [frame.data.message] : []))).toEqual([
@@ -38,8 +38,8 @@ test("[P7.6] after the time to wait the same frame is taken", async () => {
   for (let count = 1; count <= 6; count++) await client.say(`${count}`, `m${count}`)
   const refusal = await client.answer("m6")
   const wait = refusal.type === "error" ? refusal.data.retry_after_ms : undefined
-  expect(wait).toBe(500)
-  await clock.advance(500 + 500)
+  expect(wait).toBe(1000)
+  await clock.advance(1000)
   await client.send({ type: "message", data: { kind: "text", text: "6" }, id: "m6b" })
   expect(await client.answer("m6b")).toMatchObject({ type: "ack", data: { seq: 6 } })
 })
@@ -72,11 +72,11 @@ test("[P7.6] so many at once, so many a second on average, and never more saved 
   const clock = new FakeClock()
   const limit = new RateLimit(clock, { rate: 10, burst: 3 })
   const take = (times: number) => Array.from({ length: times }, () => limit.take())
-  expect(take(4)).toEqual([0, 0, 0, 100])
+  expect(take(4)).toEqual([0, 0, 0, 200])
   await clock.advance(200)
-  expect(take(2)).toEqual([0, 100])
+  expect(take(2)).toEqual([0, 200])
   await clock.advance(3_600_000)
-  expect(take(4)).toEqual([0, 0, 0, 100])
+  expect(take(4)).toEqual([0, 0, 0, 200])
 })
 
 test("[P7.6] a time of day that is set back is nobody's debt", () => {
@@ -86,4 +86,40 @@ test("[P7.6] a time of day that is set back is nobody's debt", () => {
   now -= 3_600_000
   expect(limit.take()).toBe(0)
   expect(limit.debt).toBe(0)
+})
+
+test("a user who makes chat after chat is told to wait; others, and chats that are there, are not affected", async () => {
+  const clock = new FakeClock()
+  await using chat = await startTestServer({ clock, env: { CHAT_NEW_CHATS_RATE: "60", CHAT_NEW_CHATS_BURST: "3" } })
+  for (const name of ["a", "b", "c"]) await (await chat.connect({ chat: name })).join()
+  const refused = await chat.connect({ chat: "d" })
+  expect((await refused.next("error")).data).toMatchObject({
+    code: "too_many_new_chats",
+    retry: true,
+    retry_after_ms: 2000,
+  })
+  expect(await refused.closed).toMatchObject({ code: 4013 })
+  const body = JSON.stringify({ flow_id: "default" })
+  const rest = await chat.fetch("/chat/session/create", {
+    method: "POST",
+    body,
+    headers: { "content-type": "application/json" },
+  })
+  expect([rest.status, rest.headers.get("retry-after")]).toEqual([429, "3"])
+  await (await chat.connect({ chat: "a" })).join()
+  await (await chat.connect({ chat: "d", user: 2 })).join()
+  await clock.advance(5000)
+  await (await chat.connect({ chat: "d" })).join()
+})
+
+test("one user cannot take all the chats of an instance", async () => {
+  await using chat = await startTestServer({ env: { CHAT_MAX_CHATS_PER_USER: "2" } })
+  const [first] = [await chat.connect({ chat: "a" }), await chat.connect({ chat: "b" })]
+  for (const client of [first, await chat.connect({ chat: "b" })]) await client.join()
+  const third = await chat.connect({ chat: "c" })
+  await third.send({ type: "start", data: {} })
+  expect((await third.next("error")).data).toMatchObject({ code: "too_many_chats" })
+  first.close()
+  await first.closed
+  await third.join()
 })

@@ -38,7 +38,11 @@ const seqs = (frames: readonly ServerFrame[]) =>
 test("[P7.5] [P6.1] above 256 KiB waiting a client gets no deltas; when it has caught up, the text so far, and then all that follows", async () => {
   const clock = new FakeClock()
   const bot = scriptedHandler()
-  await using chat = await startTestServer({ clock, handlers: { scripted: bot.handler } })
+  await using chat = await startTestServer({
+    clock,
+    handlers: { scripted: bot.handler },
+    env: { CHAT_MAX_ANSWER_LENGTH: "100000000" },
+  })
   using slow = await raw(chat)
   await joined(slow)
   const other = await chat.connect({ chat: "c1" })

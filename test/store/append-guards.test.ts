@@ -162,7 +162,7 @@ test("queued: a turn that waits in line, of this chat", async () => {
   const { id } = waiting.new_turn
   const out = appendOf(it.chat, {
     guard: { queued: id },
-    end_turn: { id, state: "interrupted", error: null, checkpoint: null },
+    end_turn: { id, state: "interrupted", error: null },
   })
   await it.refused(ambitious(it.chat, { queued: first }))
   await it.refused(ambitious(await openChat(it.db), { queued: id }))
@@ -189,7 +189,7 @@ test("[P6.7] question: the first answer wins, in the chat of the question", asyn
   expect(inputs).toEqual([
     {
       ...{ id: input_id, session_id: it.chat.id, turn_id: turn.id, prompt: "Which?", schema: '{"enum":["a","b"]}' },
-      ...{ answered_by: answer.new_turn.message_id, create_time: time, answer_time: time },
+      ...{ answered_by: answer.new_turn.message_id, create_time: time, closed_at: time },
     },
   ])
   expect(sessions?.find(({ id }) => id === it.chat.id)).toMatchObject({ state: "running" })

@@ -32,7 +32,7 @@ export class ModelChat {
   readonly events: { seq: number; kind: string; ref: string | null }[] = []
   readonly messages: ModelMessage[] = []
   readonly turns: ModelTurn[] = []
-  readonly inputs: { id: string; answered_by: string | null }[] = []
+  readonly inputs: { id: string; answered_by: string | null; open: boolean }[] = []
 
   get running(): ModelTurn | undefined {
     return this.turns.find(({ state }) => state === "running")
@@ -61,9 +61,10 @@ export class ModelChat {
     const made = new_turn && this.#begin(new_turn, this.last_seq + 1)
     const next = claim && this.open[0]
     const claimed = claim && next?.state === "queued" ? this.#claim(next, claim.instance) : undefined
-    if (new_input) this.inputs.push({ id: new_input.id, answered_by: null })
+    if (new_input || append.session?.state === "ended") for (const input of this.inputs) input.open = false
+    if (new_input) this.inputs.push({ id: new_input.id, answered_by: null, open: true })
     const answered = this.inputs.find(({ id }) => id === answer_input?.id)
-    if (answered && answer_input) answered.answered_by = answer_input.message_id
+    if (answered && answer_input) Object.assign(answered, { answered_by: answer_input.message_id, open: false })
     for (const message of this.messages) if (delete_messages.includes(message.id)) message.deleted = true
     this.last_seq += append.events.length
     this.#change(append.session ?? {})
@@ -82,7 +83,7 @@ export class ModelChat {
     if (fence && (this.running?.id !== fence.turn_id || this.running.generation !== fence.generation)) return false
     if (stoppable && !this.open.some(({ id, stop_requested }) => id === stoppable && !stop_requested)) return false
     if (queued && !this.turns.some(({ id, state }) => id === queued && state === "queued")) return false
-    if (question && !this.inputs.some(({ id, answered_by }) => id === question && answered_by === null)) return false
+    if (question && !this.inputs.some(({ id, open }) => id === question && open)) return false
     if (delete_messages && !this.messages.some(({ id, deleted }) => delete_messages.includes(id) && !deleted))
       return false
     return max_open_turns === undefined || this.open.length <= max_open_turns
@@ -108,6 +109,8 @@ export class ModelChat {
   #change({ state, lifecycle, topic, deleted_at }: NonNullable<Append["session"]>): void {
     if (this.state === "ended" || state === "ended") this.state = "ended"
     else if (this.running) this.state = "running"
+    else if ((state === "completed" || state === "interrupted") && this.inputs.some(({ open }) => open))
+      this.state = "waiting_input"
     else this.state = state ?? this.state
     if (this.lifecycle !== "ended" && lifecycle) this.lifecycle = lifecycle
     if (topic !== undefined) this.topic = topic

@@ -29,10 +29,9 @@ const short = [
   /\(session_id=\? AND seq[=<>]\?\)( LEFT-JOIN)?$/,
   /\(session_id=\? AND user_id=\? AND client_id=\?\)$/,
   /\(user_id=\? AND chat_id=\?\)$/,
-  // Holds open turns only.
+  // Hold what is open only: a few turns, at most one question.
   /USING (COVERING )?INDEX turns_open \(session_id=\?/,
-  // Walked from the newest question, of which one is wanted.
-  /USING INDEX inputs_last \(session_id=\?\)$/,
+  /USING (COVERING )?INDEX inputs_open \(session_id=\?\)$/,
 ]
 
 /** The steps of a plan that read more than they should; with the plan, so that a failure shows it. */
@@ -69,6 +68,7 @@ test("no statement of an append, nor of a checkpoint, reads more the longer the 
       "stop",
       "turns",
       "claims",
+      "close",
       "inputs",
       "answers",
       "deletions",
@@ -110,6 +110,15 @@ for (const [name, act] of Object.entries(verbs)) {
     }
   })
 }
+
+test("the last checkpoint is found among the turns that left one", async () => {
+  await using files = await openTestDatabase()
+  const db = watched(files)
+  await checkpointBefore(db, "s", 5)
+  expect(await planOf(db, db.single[0] ?? "")).toBe(
+    "SEARCH turns USING INDEX turns_checkpoint (session_id=? AND seq<?)",
+  )
+})
 
 test("a snapshot walks the messages from the newest, and stops when it has enough", async () => {
   await using files = await openTestDatabase()

@@ -146,7 +146,7 @@ function appendFor(act: (typeof acts)[number], pick: number, session: Session, m
       const id = one(model.open)?.id ?? newId("turn")
       return appendOf(session, {
         guard: { queued: id },
-        end_turn: { id, state: "interrupted", error: null, checkpoint: null },
+        end_turn: { id, state: "interrupted", error: null },
       })
     }
     case "answer": {
@@ -189,7 +189,7 @@ function expectRows(rows: Awaited<ReturnType<typeof everything>>, { id }: Sessio
       }),
   ).toEqual(model.turns.map(({ answer_id: _, ...turn }) => turn))
   expect(of("turns").filter(({ state }) => state === "running").length).toBeLessThanOrEqual(1)
-  expect(of("inputs").map(({ id, answered_by }) => ({ id, answered_by }))).toEqual(
+  expect(of("inputs").map(({ id, answered_by, closed_at }) => ({ id, answered_by, open: closed_at === null }))).toEqual(
     model.inputs.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
   )
 }

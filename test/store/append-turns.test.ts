@@ -38,6 +38,7 @@ async function scene(): Promise<Scene> {
 }
 
 const claim = { instance: "ins_2", lease_expires_at: 30_000 }
+const later = "2026-01-01T00:01:00.000Z"
 
 test("[P6.3] the new turn of an idle chat is running at once, under the lease that came with it", async () => {
   await using it = await scene()
@@ -95,7 +96,6 @@ test("a claim without an end takes nobody while a turn runs", async () => {
 test("a claimed turn runs under the new lease, one generation and one attempt further", async () => {
   await using it = await scene()
   const [first, second] = [await it.ask(), await it.ask()]
-  const later = "2026-01-01T00:01:00.000Z"
   await it.writer.append(endOf(it.chat, first, { claim, create_time: later }))
   expect(await turnById(it.db, second.id)).toMatchObject({
     ...{ state: "running", generation: 1, attempts: 1, start_time: later, ...claim },
@@ -105,7 +105,7 @@ test("a claimed turn runs under the new lease, one generation and one attempt fu
 test("one that left the line is passed over by the claim", async () => {
   await using it = await scene()
   const [first, second, third] = [await it.ask(), await it.ask(), await it.ask()]
-  const out = { id: second.id, state: "interrupted", error: null, checkpoint: null } as const
+  const out = { id: second.id, state: "interrupted", error: null } as const
   await it.writer.append(appendOf(it.chat, { guard: { queued: second.id }, end_turn: out }))
   const { claimed } = await it.writer.append(endOf(it.chat, first, { claim }))
   expect(claimed).toBe(third.id)
@@ -177,13 +177,17 @@ test("[P4.3] deleting messages marks those of this chat, once, and keeps their p
   }
   const delete_messages = [mine.id, theirs.id, newId("message")]
   await it.writer.append(appendOf(it.chat, { delete_messages }))
-  await it.writer.append(appendOf(it.chat, { delete_messages, create_time: "2027-01-01T00:00:00.000Z" }))
+  const more = questionOf(it.chat)
+  await it.writer.append(more)
+  const again = [...delete_messages, more.new_turn.message_id]
+  await it.writer.append(appendOf(it.chat, { delete_messages: again, create_time: later }))
   const { messages } = await everything(it.db)
   const deleted = messages?.map(({ id, deleted_at, seq, message }) => ({ id, deleted_at, seq, message }))
   expect(deleted?.toSorted((a, b) => (String(a.id) < String(b.id) ? -1 : 1))).toEqual(
     [
       { id: mine.id, deleted_at: time, seq: 1, message: "hello" },
       { id: theirs.id, deleted_at: null, seq: 1, message: "hello" },
+      { id: more.new_turn.message_id, deleted_at: later, seq: 3, message: "hello" },
     ].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
   )
 })

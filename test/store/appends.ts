@@ -72,7 +72,7 @@ export function endOf(session: Session, turn: Running, over: Partial<Append> = {
       { kind: "result", ref: answer_id, data: null },
       { kind: "end", ref: id, data: { turn_id: id, state: "completed" } },
     ],
-    end_turn: { id, state: "completed", error: null, checkpoint: null },
+    end_turn: { id, state: "completed", error: null },
     session: { state: "completed" },
     ...over,
   })

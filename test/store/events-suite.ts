@@ -3,7 +3,13 @@ import { describe, expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { newId } from "../../src/ids.ts"
 import { eventsSince, loadChat, messageByClientId, sessionByKey, snapshotOf } from "../../src/store/events.ts"
-import { deletableMessages, insertSession, moveLifecycle, sessionByName } from "../../src/store/session-changes.ts"
+import {
+  deletableMessages,
+  insertSession,
+  moveLifecycle,
+  pauseAll,
+  sessionByName,
+} from "../../src/store/session-changes.ts"
 import { Writer } from "../../src/store/writer.ts"
 import type { Opened } from "./append-property.ts"
 import { appendOf, endOf, messageOf, openChat, questionOf, time } from "./appends.ts"
@@ -157,6 +163,19 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
       expect(await moveLifecycle(it.db, id, ["created", "paused"], "active")).toBe(false)
       expect(await sessionByKey(it.db, id)).toMatchObject({ lifecycle: "active" })
       expect(await moveLifecycle(it.db, newId("session"), ["created"], "active")).toBe(false)
+    })
+
+    test("chats that nobody is in any more are paused: the named ones, or all; only those that were active", async () => {
+      await using it = await open()
+      const lifecycles = ["active", "active", "active", "created", "ended"] as const
+      const chats = await Promise.all(lifecycles.map((lifecycle) => openChat(it.db, { lifecycle })))
+      const now = async () => Promise.all(chats.map(async ({ id }) => (await sessionByKey(it.db, id))?.lifecycle))
+      await pauseAll(it.db, [])
+      expect(await now()).toEqual([...lifecycles])
+      await pauseAll(it.db, [chats[0]?.id ?? "", chats[3]?.id ?? "", newId("session")])
+      expect(await now()).toEqual(["paused", "active", "active", "created", "ended"])
+      await pauseAll(it.db, "all")
+      expect(await now()).toEqual(["paused", "paused", "paused", "created", "ended"])
     })
 
     test("of the messages that are to be deleted, those of the chat that are not deleted yet are found", async () => {

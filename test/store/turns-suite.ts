@@ -147,7 +147,7 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
         const question = questionOf(chat, {}, { message: `${text}?` })
         await writer.append(question)
         const end = endOf(chat, question.new_turn, {
-          end_turn: { id: question.new_turn.id, state, error: null, checkpoint: null },
+          end_turn: { id: question.new_turn.id, state, error: null },
         })
         const messages = end.messages.map((message) => ({ ...message, message: `${text}!` }))
         const { seqs } = await writer.append({ ...end, messages, ...over })
@@ -185,7 +185,7 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
       expect(await exchangesBefore(it.db, newId("session"), 100, 10)).toEqual([])
     })
 
-    test("a turn begins with the checkpoint of the turn before it; one that never ran had none to leave", async () => {
+    test("a turn begins with the last checkpoint that was left before it; a turn that said nothing of it left none", async () => {
       await using it = await open()
       const { chat, writer, turn, line } = await working(it.db, "ins_new", now, 3)
       expect(await checkpointBefore(it.db, chat.id, 1)).toBeNull()
@@ -195,12 +195,22 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
       expect(await checkpointBefore(it.db, chat.id, 2)).toEqual({ step: 2 })
       const [second, third, fourth] = line
       if (!second || !third || !fourth) throw new Error("no line")
-      // The second runs; the third is taken out of the line; so the fourth comes after the second.
-      const out = { id: third.id, state: "interrupted", error: null, checkpoint: null } as const
+      // The second runs and says nothing of it; the third is taken out of the line.
+      const out = { id: third.id, state: "interrupted", error: null } as const
       await writer.append(appendOf(chat, { guard: { queued: third.id }, end_turn: out }))
-      await writer.append(endOf(chat, second, { end_turn: left(second.id, ["again"]), claim }))
-      const seq = (await turnById(it.db, fourth.id))?.seq ?? 0
-      expect(await checkpointBefore(it.db, chat.id, seq)).toEqual(["again"])
+      await writer.append(endOf(chat, second, { claim }))
+      const seq = Number((await turnById(it.db, fourth.id))?.seq)
+      expect(await checkpointBefore(it.db, chat.id, seq)).toEqual({ step: 2 })
+      // Kept while it ran, and not repeated at its end; then taken back.
+      const kept = { turn_id: fourth.id, generation: 1, text: "", reasoning: "", checkpoint: ["again"] }
+      expect(await writer.checkpoint(kept)).toBe(true)
+      expect(await writer.checkpoint({ ...kept, text: "more", checkpoint: undefined })).toBe(true)
+      await writer.append(endOf(chat, fourth))
+      expect(await checkpointBefore(it.db, chat.id, seq + 1)).toEqual(["again"])
+      const last = questionOf(chat)
+      await writer.append(last)
+      await writer.append(endOf(chat, last.new_turn, { end_turn: left(last.new_turn.id, null) }))
+      expect(await checkpointBefore(it.db, chat.id, seq + 100)).toBeNull()
     })
   })
 }

@@ -61,6 +61,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     CHAT_DRAIN_TIMEOUT: "0",
     CHAT_RATE_LIMIT: "10000",
     CHAT_RATE_BURST: "10000",
+    CHAT_NEW_CHATS_BURST: "10000",
+    CHAT_MAX_CHATS_PER_USER: "10000",
     CHAT_MAX_CONNECTIONS_PER_USER: "1000",
     ...(flows.length > 0 ? { CHAT_CONFIG: path } : {}),
     ...options.env,

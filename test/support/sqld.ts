@@ -52,7 +52,7 @@ async function spawn(folder: string, port: number) {
   const address = `127.0.0.1:${port}`
   // Should a test run be killed, its server ends by itself.
   const options = ["-d", folder, "--http-listen-addr", address, "--no-welcome", "--idle-shutdown-timeout-s", "120"]
-  const child = Bun.spawn([binary, ...options], { stdin: "ignore", stdout: "pipe", stderr: "inherit" })
+  const child = Bun.spawn([binary, ...options], { stdin: "ignore", stdout: "pipe", stderr: "ignore" })
   const { promise: listening, resolve } = Promise.withResolvers<string>()
   // Read to the end, so that the server never waits for somebody to read what it says.
   const reading = async () => {
