@@ -151,7 +151,7 @@ export class TurnRunner {
       trace_id,
       guard: { queued: turn_id },
       events: [...wish.events, { kind: "end", ref: turn_id, data: over }],
-      end_turn: { id: turn_id, state: "interrupted", error: null, checkpoint: null },
+      end_turn: { id: turn_id, state: "interrupted", error: null },
     })
     return seqs[0]
   }

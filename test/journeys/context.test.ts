@@ -97,3 +97,45 @@ test("[P6.5] a checkpoint is handed from turn to turn, also past a turn that lef
   }
   expect(seen).toEqual([null, checkpoint, checkpoint, checkpoint, checkpoint])
 })
+
+test("[P6.5] a checkpoint outlives a message that is taken out of the line, and a turn that a crash cut short", async () => {
+  const bot = scriptedHandler()
+  await using first = await startTestServer({ handlers: { scripted: bot.handler } })
+  const client = await first.connect({ chat: "c1" })
+  await client.say("remember seven")
+  const run = await bot.run()
+  await run.yield({ type: "checkpoint", checkpoint: { mark: 7 } })
+  await client.say("never asked")
+  const status = await client
+    .ask({ type: "status" })
+    .then(() => client.next("status", ({ data }) => data.turns.length === 2))
+  await client.send({ type: "interrupt", data: { turn_id: status.data.turns[1]?.turn_id } })
+  await client.next("end", ({ data }) => data.state === "interrupted")
+  run.done()
+  await client.next("end", ({ data }) => data.state === "completed")
+  await client.say("and now?")
+  const second = await bot.run()
+  expect(second.context.checkpoint).toEqual({ mark: 7 })
+  // It ends without a word about the checkpoint, as after a crash: what was kept before holds.
+  await first.stop()
+  const again = scriptedHandler()
+  await using later = await startTestServer({ handlers: { scripted: again.handler }, folder: first.folder })
+  await (await later.connect({ chat: "c1" })).say("once more")
+  expect((await again.run()).context.checkpoint).toEqual({ mark: 7 })
+})
+
+test("[P4.5] an answer that grows beyond max_answer_length is cut off there, with what came until then kept", async () => {
+  const bot = scriptedHandler()
+  await using chat = await startTestServer({
+    handlers: { scripted: bot.handler },
+    env: { CHAT_MAX_ANSWER_LENGTH: "10" },
+  })
+  const client = await chat.connect({ chat: "c1" })
+  await client.say("talk")
+  const run = await bot.run()
+  await run.say("12345")
+  void run.say("678901")
+  const end = await client.next("end")
+  expect(end.data).toMatchObject({ state: "failed", error: { code: "answer_too_long" } })
+  expect(client.events.find(({ type }) => type === "result")?.data).toMatchObject({ state: "failed", message: "12345" })
+})

@@ -150,3 +150,38 @@ test("[P6.7] a command or a file is no answer: the question stays open", async (
   await client.send({ type: "status", trace_id: "t1" })
   expect((await client.next("status", ({ trace_id }) => trace_id === "t1")).data.question).toEqual(question)
 })
+
+test("[P6.7] a new question takes the place of the one before, also after a restart; the old one cannot be answered any more", async () => {
+  const { bot, chat, client } = await scene()
+  await using _ = chat
+  const { question: old } = await ask(client, bot)
+  const files = [{ name: "map.png", url: "https://files.example.org/map.png", mime_type: "image/png" }]
+  await client.ask({ type: "message", data: { kind: "file", files } })
+  void (await bot.run()).yield({ type: "question", prompt: "Whose map?" })
+  const { data } = await client.next("end", ({ data }) => data.question?.prompt === "Whose map?")
+  const late = await client.ask({ type: "message", data: { kind: "input", answer: "Rome", input_id: old.input_id } })
+  expect(late).toMatchObject({ type: "error", data: { code: "no_question" } })
+  await client.say("mine")
+  ;(await bot.run()).done()
+  await client.next("end", ({ data }) => data.state === "completed")
+  await chat.stop()
+
+  await using again = await startTestServer({ handlers: { scripted: bot.handler }, folder: chat.folder })
+  const [start] = await (await again.connect({ chat: "c1" })).join()
+  expect(start?.data).toMatchObject({ question: null, session: { state: "completed" } })
+  expect(data.question?.input_id).not.toBe(old.input_id)
+})
+
+test("[P6.6] [P6.7] a file while a question is open leaves the session waiting; the end of the session closes the question", async () => {
+  const { bot, chat, client } = await scene()
+  await using _ = chat
+  const { question } = await ask(client, bot)
+  const files = [{ name: "map.png", url: "https://files.example.org/map.png", mime_type: "image/png" }]
+  await client.ask({ type: "message", data: { kind: "file", files } })
+  ;(await bot.run()).done()
+  await client.next("end", ({ data }) => data.state === "completed")
+  const kept = async () => ((await (await chat.fetch("/chat/session/c1")).json()) as { data: object }).data
+  expect(await kept()).toMatchObject({ state: "waiting_input", question })
+  await client.ask({ type: "end" })
+  expect(await kept()).toMatchObject({ state: "ended", question: null })
+})

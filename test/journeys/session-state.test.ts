@@ -1,5 +1,7 @@
 // What a session is at each moment: told when asked, kept in the store, and moved only along the one table.
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
+import { join } from "node:path"
 import { mayLifecycle, maySession } from "../../src/chat/state.ts"
 import type { Session } from "../../src/protocol/session.ts"
 import { FakeClock } from "../support/clock.ts"
@@ -140,4 +142,18 @@ test("[P6.8] the topic and logo that are changed over REST are seen live, as a d
   expect(status).toMatchObject({ seq: 1, data: { topic: "A trip 旅行", changed: ["topic", "logo"] } })
   await chat.fetch("/chat/session/c1", { method: "PUT", headers, body: JSON.stringify({ topic: null }) })
   expect(await client.next("status")).toMatchObject({ seq: 2, data: { topic: null, changed: ["topic"] } })
+})
+
+test("[P6.8] when the service stops, or did not get to stop, nobody is in its chats any more", async () => {
+  await using first = await startTestServer()
+  await (await first.connect({ chat: "c1" })).join()
+  expect(await kept(first)).toMatchObject({ lifecycle: "active" })
+  await first.stop()
+  // Left as by a crash: active, although nobody can be there.
+  const sqlite = new Database(join(first.folder, "chat.db"))
+  expect(sqlite.query("select lifecycle from sessions").all()).toEqual([{ lifecycle: "paused" }])
+  sqlite.run("update sessions set lifecycle = 'active'")
+  sqlite.close()
+  await using later = await startTestServer({ folder: first.folder })
+  expect(await kept(later)).toMatchObject({ lifecycle: "paused" })
 })

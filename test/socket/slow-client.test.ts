@@ -71,8 +71,8 @@ test("[P7.5] [P6.1] above 256 KiB waiting a client gets no deltas; when it has c
 })
 
 /** Says durable things in the bot's name until `enough`. */
-async function fill(chat: TestServer, units: number, count: number): Promise<void> {
-  const [active] = chat.server.manager.getActiveSessions()
+async function fill(chat: TestServer, units: number, count: number, chat_id = "c1"): Promise<void> {
+  const active = chat.server.manager.getActiveSessions().find(({ session }) => session.chat_id === chat_id)
   if (!active) throw new Error("nobody is there")
   for (let said = 0; said < count; said++) {
     await chat.server.manager.sendMessage(active.session.id, "x".repeat(units), "t-fill")
@@ -135,6 +135,37 @@ test("[P7.5] [P5.4] a snapshot of many megabytes does not cut a slow client off 
   const snapshot = start?.type === "start" && "snapshot" in start.data ? (start.data.snapshot ?? []) : []
   const known = [...snapshot.map(({ seq }) => seq), ...seqs(slow.frames)]
   expect(known).toEqual(Array.from({ length: 42 }, (_, place) => place + 1))
+})
+
+test("[P7.5] [P5.6] a client that is slow while it joins another chat gets that one's text so far after its replay", async () => {
+  const clock = new FakeClock()
+  const bot = scriptedHandler()
+  await using chat = await startTestServer({ clock, handlers: { scripted: bot.handler } })
+  const [talker, writer] = [await chat.connect({ chat: "c1" }), await chat.connect({ chat: "c2" })]
+  await talker.say("talk")
+  const talking = await bot.run()
+  await writer.join()
+  await fill(chat, 256 * KiB, 48, "c2")
+  await writer.say("write")
+  await (await bot.run()).say("so far")
+  await writer.next("progress")
+
+  using slow = await raw(chat)
+  await joined(slow)
+  slow.send({ type: "start", data: { cursor: 0 }, chat_id: "c2" })
+  slow.pause()
+  const connections = (name: string) =>
+    chat.server.manager.getActiveSessions().find(({ session }) => session.chat_id === name)?.connections
+  await until(() => connections("c2") === 2, "the slow one to come")
+  await talking.say("a delta of the first chat, which finds the socket full")
+  await talker.next("progress")
+  slow.resume()
+  const ofSecond = () => slow.frames.filter((frame) => "chat_id" in frame && frame.chat_id === "c2")
+  await slow.until(() => ofSecond().some(isReplayed), "the replay of the second")
+  expect(ofSecond().map(({ type }) => type)).toEqual([
+    ...["start" as const, ...Array<"result">(48).fill("result")],
+    ...["message" as const, "progress" as const, "start" as const],
+  ])
 })
 
 test("[P7.5] a slow client that goes away while it is being served is forgotten", async () => {
