@@ -10,6 +10,7 @@ import { statusOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import { type ResumeDeps, type ResumeRequest, resume } from "./resume.ts"
+import { lifecyclesBefore, mayLifecycle } from "./state.ts"
 
 export interface AudienceDeps extends ResumeDeps {
   readonly chats: LiveChats
@@ -113,8 +114,8 @@ export class Audience {
   /** A chat that nobody looked at is active again. Of the moment, not of the log: it says nothing about what was said. */
   async #wake(chat: LiveChat, trace_id: string): Promise<void> {
     const { id, chat_id, lifecycle } = chat.session
-    if (lifecycle !== "created" && lifecycle !== "paused") return
-    if (!(await moveLifecycle(this.#deps.db, id, ["created", "paused"], "active"))) return
+    if (!mayLifecycle(lifecycle, "active")) return
+    if (!(await moveLifecycle(this.#deps.db, id, lifecyclesBefore("active"), "active"))) return
     const data: Status = { ...statusOf(chat), lifecycle: "active" }
     this.#deps.emitter.publish(id, { type: "status", data, trace_id, chat_id })
   }

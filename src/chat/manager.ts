@@ -33,6 +33,7 @@ import { LiveChats } from "./live-chats.ts"
 import { type Accepted, MessageHandler } from "./message-handler.ts"
 import type { ResumeRequest } from "./resume.ts"
 import { startSafetyNet } from "./safety-net.ts"
+import { lifecyclesBefore } from "./state.ts"
 import { TurnRunner } from "./turn-runner.ts"
 
 export interface ManagerDeps {
@@ -91,7 +92,7 @@ export class ChatManager {
       keep_ms: config.chat.connection_timeout * 1000,
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       onDeleted: (chat) => this.#audience.empty(chat.session.id, new ChatError("chat_deleted")),
-      onIdle: async (chat) => void (await moveLifecycle(db, chat.session.id, ["active"], "paused")),
+      onIdle: async (chat) => void (await moveLifecycle(db, chat.session.id, lifecyclesBefore("paused"), "paused")),
     })
     const { max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user } = config.chat
     this.#audience = new Audience({

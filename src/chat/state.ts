@@ -39,6 +39,11 @@ export function maySession(from: SessionState, to: SessionState): boolean {
   return session[from].includes(to)
 }
 
+/** From where a lifecycle may go to `to`. */
+export function lifecyclesBefore(to: Lifecycle): Lifecycle[] {
+  return (Object.keys(lifecycle) as Lifecycle[]).filter((from) => lifecycle[from].includes(to))
+}
+
 export function mayLifecycle(from: Lifecycle, to: Lifecycle): boolean {
   return lifecycle[from].includes(to)
 }

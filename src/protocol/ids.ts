@@ -25,7 +25,11 @@ function isDeeper(value: unknown, levels: number): boolean {
 const name = /^[A-Za-z0-9][A-Za-z0-9._~:-]{0,63}$/
 
 /** Chosen by the client or made by the server; unique for its owner. */
-export const ChatId = z.string().regex(name).meta({ id: "ChatId", example: "c_81f0" })
+export const ChatId = z
+  .string()
+  .regex(name)
+  .refine((id) => id !== "create" && id !== "list", { message: "is an address of the REST API" })
+  .meta({ id: "ChatId", example: "c_81f0" })
 /** Names a bot; the configuration's `flows` say which ones there are. */
 export const FlowId = z.string().regex(name).meta({ id: "FlowId", example: "default" })
 export const SessionId = z.string().regex(/^ses_[0-9a-f]{32}$/)

@@ -56,10 +56,8 @@ export async function handleFrame(connection: Connection, frame: ClientFrame, tr
       connection.sendFrame({ type: "auth", data: { expires_at: timestamp(fresh.expires_at) }, trace_id })
       return ack(null)
     }
+    // Signs of life, and that is all (P7.2, P7.7); the inbox has noted it.
     case "ack":
-      chats.read(chat_id, frame.data.seq)
-      return ack(null)
-    // A sign of life, and that is all; the inbox has noted it.
     case "pong":
       return ack(null)
   }

@@ -8,8 +8,6 @@ import type { Connection } from "./connection.ts"
 interface Known {
   readonly session_id: string
   joined: boolean
-  /** Up to where the client says it has read (P7.7). */
-  read: number
 }
 
 export class JoinedChats {
@@ -28,7 +26,7 @@ export class JoinedChats {
 
   enter({ chat_id, id }: Session): void {
     this.#home = chat_id
-    this.#chats.set(chat_id, { session_id: id, joined: false, read: 0 })
+    this.#chats.set(chat_id, { session_id: id, joined: false })
   }
 
   isJoined(chat_id: string): boolean {
@@ -66,12 +64,6 @@ export class JoinedChats {
   async sessionOf(chat_id: string, trace_id: string): Promise<string> {
     if (!this.isJoined(chat_id)) await this.join(chat_id, { trace_id })
     return (await this.#find(chat_id)).session_id
-  }
-
-  /** Notes how far the client has read; never back. */
-  read(chat_id: string, seq: number): void {
-    const known = this.#chats.get(chat_id)
-    if (known) known.read = Math.max(known.read, seq)
   }
 
   /** Takes a chat away; returns its name if it was known. */
