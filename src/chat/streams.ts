@@ -1,5 +1,6 @@
 // Answers that are being given: what was streamed of them so far, for those who come late.
 import type { Progress, ServerFrame } from "../protocol/server-frame.ts"
+import type { TurnRow } from "../store/schema.ts"
 
 interface Stream {
   readonly turn_id: string
@@ -8,7 +9,14 @@ interface Stream {
   reasoning: string
   /** The last word on each tool call and step. */
   readonly parts: Map<string, Progress>
+  /** Pieces that came before the ones in front of them. */
+  ahead: TextProgress[]
 }
+
+type TextProgress = Extract<Progress, { kind: "text" | "reasoning" }>
+
+/** A turn as the store has it, with the checkpoint of what it streamed. */
+type Checkpointed = Pick<TurnRow, "id" | "answer_id" | "trace_id" | "partial_text" | "partial_reasoning">
 
 /** So many answers are remembered as ended: a bus may bring a piece after the end. */
 const remembered = 64
@@ -18,24 +26,42 @@ export class Streams {
   /** Messages and turns. */
   readonly #ended = new Set<string>()
 
-  /** False: it comes too late, after the end of its answer. */
-  add(progress: Progress, trace_id: string): boolean {
+  /**
+   * Gives back what clients can append now: nothing of what comes too late or is known, nothing that lies beyond a hole,
+   * and, when a hole is closed, all that had waited for that.
+   */
+  add(progress: Progress, trace_id: string): Progress[] {
     const { message_id, turn_id } = progress
-    if (this.#ended.has(message_id) || this.#ended.has(turn_id)) return false
-    const stream = this.#streams.get(message_id) ?? { turn_id, trace_id, text: "", reasoning: "", parts: new Map() }
+    if (this.#ended.has(message_id) || this.#ended.has(turn_id)) return []
+    const stream = this.#streams.get(message_id) ?? {
+      ...{ turn_id, trace_id, text: "", reasoning: "" },
+      ...{ parts: new Map<string, Progress>(), ahead: [] },
+    }
     this.#streams.set(message_id, stream)
     switch (progress.kind) {
       case "text":
       case "reasoning":
-        stream[progress.kind] = merge(stream[progress.kind], progress.offset, progress.text)
-        return true
+        return append(stream, progress)
       case "tool":
         stream.parts.set(`tool ${progress.tool.tool_call_id}`, progress)
-        return true
+        return [progress]
       case "step":
         stream.parts.set(`step ${progress.step.step_id}`, progress)
-        return true
+        return [progress]
     }
+  }
+
+  /** What the store has of a turn's answer; gives back what is new of it, as `add`. */
+  addKept({ id: turn_id, answer_id: message_id, trace_id, partial_text, partial_reasoning }: Checkpointed): Progress[] {
+    const kept = { reasoning: partial_reasoning, text: partial_text }
+    return (["reasoning", "text"] as const).flatMap((kind) =>
+      kept[kind] ? this.add({ kind, turn_id, message_id, offset: 0, text: kept[kind] }, trace_id) : [],
+    )
+  }
+
+  /** Is a piece of this answer missing? */
+  isBroken(message_id: string): boolean {
+    return (this.#streams.get(message_id)?.ahead.length ?? 0) > 0
   }
 
   end(message_id: string): void {
@@ -71,8 +97,17 @@ export class Streams {
   }
 }
 
-/** Appends a delta by its offset: an overlap is dropped, and what would leave a hole waits for `result` (P6.1). */
-function merge(text: string, offset: number, delta: string): string {
-  if (offset > text.length) return text
-  return offset + delta.length <= text.length ? text : text + delta.slice(text.length - offset)
+/** Appends a delta by its offset: an overlap is dropped, and what would leave a hole waits (P6.1). */
+function append(stream: Stream, delta: TextProgress): Progress[] {
+  const known = stream[delta.kind]
+  if (delta.offset > known.length) {
+    stream.ahead.push(delta)
+    return []
+  }
+  const fresh = delta.text.slice(known.length - delta.offset)
+  if (fresh === "") return []
+  stream[delta.kind] += fresh
+  const waiting = stream.ahead
+  stream.ahead = []
+  return [delta, ...waiting.flatMap((one) => append(stream, one))]
 }
