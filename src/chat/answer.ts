@@ -144,11 +144,17 @@ export class Answer {
     this.#keeping?.()
     this.#keeping = null
     this.#kept = this.#length
-    this.#deps.keep(this.text, this.#reasoning, this.checkpoint)
+    const kept = (kind: Kind) => this.#sent[kind] + whole(this.#waiting[kind])
+    this.#deps.keep(kept("text"), kept("reasoning"), this.checkpoint)
   }
 }
 
 function wholeLength(text: string): number {
   const last = text.charCodeAt(text.length - 1)
   return last >= 0xd800 && last <= 0xdbff ? text.length - 1 : text.length
+}
+
+/** As it can be kept, without the half of a pair that waits for its other one: what follows is appended by its offset. */
+function whole(text: string): string {
+  return text.slice(0, wholeLength(text)).toWellFormed()
 }

@@ -3,17 +3,19 @@
 import type { Clock } from "../clock.ts"
 import type { Log } from "../log.ts"
 import { encode } from "../protocol/codec.ts"
-import type { ServerFrame } from "../protocol/server-frame.ts"
+import type { Progress, ServerFrame } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { OpenTurn, Question, TurnEnd } from "../protocol/turn.ts"
 import type { Database } from "../store/database.ts"
 import { type ChatState, eventsSince } from "../store/events.ts"
+import type { TurnRow } from "../store/schema.ts"
 import { Context } from "./context.ts"
 import type { Follower } from "./follower.ts"
 import { type DurableFrame, frameOf, isDurable, openTurnOf, questionOf } from "./frames.ts"
 import { Ring } from "./ring.ts"
 import { afterTurn } from "./state.ts"
 import { Streams } from "./streams.ts"
+import { TextGaps } from "./text-gaps.ts"
 
 /**
  * Sends to all who follow. `events` must arrive; `deltas` may be left out for a slow client, since `result` repeats them
@@ -56,6 +58,7 @@ export class LiveChat {
   /** Events that came before their turn. */
   readonly #ahead = new Map<number, DurableFrame>()
   #filling = false
+  readonly #textGaps: TextGaps
   readonly #ends = new Map<string, ((state: TurnEnd) => void)[]>()
   /** Open turns whose stop was asked for. */
   readonly #stops = new Set<string>()
@@ -65,19 +68,12 @@ export class LiveChat {
     this.#session = state.session
     this.#turns = state.turns.map(openTurnOf)
     this.#question = state.question && questionOf(state.question)
-    for (const {
-      id: turn_id,
-      answer_id: message_id,
-      trace_id,
-      partial_text,
-      partial_reasoning,
-      ...turn
-    } of state.turns) {
-      if (turn.stop_requested_at) this.#stops.add(turn_id)
-      if (partial_reasoning)
-        this.streams.add({ kind: "reasoning", turn_id, message_id, offset: 0, text: partial_reasoning }, trace_id)
-      if (partial_text) this.streams.add({ kind: "text", turn_id, message_id, offset: 0, text: partial_text }, trace_id)
+    for (const turn of state.turns) {
+      if (turn.stop_requested_at) this.#stops.add(turn.id)
+      this.streams.addKept(turn)
     }
+    const found = (turn: TurnRow) => this.#show(this.streams.addKept(turn), turn.trace_id)
+    this.#textGaps = new TextGaps({ ...deps, streams: this.streams, found })
   }
 
   get session(): Session {
@@ -125,10 +121,18 @@ export class LiveChat {
       this.#acceptDurable(frame)
       return
     }
-    // What an instance that lost a turn still says of it is not passed on.
-    if (frame.type === "progress" && !this.streams.add(frame.data, frame.trace_id)) return
+    if (frame.type === "progress") {
+      this.#show(this.streams.add(frame.data, frame.trace_id), frame.trace_id)
+      this.#textGaps.watch(frame.data)
+      return
+    }
     if (frame.type === "status") this.#session = { ...this.#session, lifecycle: frame.data.lifecycle }
-    this.#fanOut(frame.type === "progress" ? "deltas" : "events", encode(frame))
+    this.#fanOut("events", encode(frame))
+  }
+
+  #show(pieces: readonly Progress[], trace_id: string): void {
+    const { chat_id } = this.#session
+    for (const data of pieces) this.#fanOut("deltas", encode({ type: "progress", data, trace_id, chat_id }))
   }
 
   #acceptDurable(frame: DurableFrame): void {

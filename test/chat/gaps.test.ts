@@ -61,6 +61,17 @@ function told({ session, turns, question }: LiveChat) {
   return { state, topic, logo, last_seq, turns: ids, question: question?.input_id ?? null }
 }
 
+/** The text of the one answer, put together as a client does; a hole is a failure. */
+function streamed(frames: readonly ServerFrame[]): string {
+  let text = ""
+  for (const frame of frames) {
+    if (frame.type !== "progress" || frame.data.kind !== "text") continue
+    if (frame.data.offset > text.length) throw new Error(`a hole at ${text.length}`)
+    text = text.slice(0, frame.data.offset) + frame.data.text
+  }
+  return text
+}
+
 describe("[P4.1] however the bus brings them, events go out in order, each once, and add up to the state that is kept", () => {
   test("[P4.1] in any order, with any lost and any repeated, as long as the last one comes", async () => {
     await using scene = await openScene()
@@ -160,6 +171,53 @@ test("[P5.3] who joins while the bus is behind gets everything that the service 
   await clock.advance(60)
   await until(() => late.seqs.length === 3, "all events")
   expect(late.seqs).toEqual([1, 2, 3])
+})
+
+test("[P6.1] deltas that the bus loses, repeats or reorders: followers and late joiners have the whole text within a second or so", async () => {
+  await using scene = await openScene()
+  const { bot, bus, clock } = scene
+  const follower = await scene.join()
+  await scene.say("tell me")
+  const run = await bot.run()
+  let count = 0
+  bus.fate = ({ type }) => {
+    if (type !== "progress") return 1
+    count += 1
+    return count % 4 === 1 ? 0 : count % 4 === 2 ? "held" : count % 4 === 3 ? 2 : 1
+  }
+  let text = ""
+  for (let word = 0; word < 40; word++) {
+    text += `${word} 😀 `
+    await run.say(`${word} 😀 `)
+    await clock.advance(20)
+    if (word % 10 === 9) bus.flush()
+  }
+  bus.fate = () => 1
+  // A checkpoint, and a look at it.
+  await clock.advance(1000)
+  await until(() => streamed(follower.frames) === text, "the text of one who followed")
+  const late = await scene.join()
+  expect(streamed(late.frames)).toBe(text)
+  run.done()
+  await scene.published("end")
+  expect(streamed(follower.frames)).toBe(text)
+})
+
+test("[P6.1] two deltas that change places need no store: the one that was ahead follows the one it waited for", async () => {
+  await using scene = await openScene()
+  const { bot, bus, clock, db } = scene
+  const follower = await scene.join()
+  await scene.say("tell me")
+  const run = await bot.run()
+  bus.fate = ({ type }) => (type === "progress" ? "held" : 1)
+  for (const word of ["one ", "two ", "three"]) {
+    await run.say(word)
+    await clock.advance(20)
+  }
+  db.cut()
+  for (const [session_id, frame] of bus.held.splice(0).reverse()) bus.deliver(session_id, frame)
+  expect(streamed(follower.frames)).toBe("one two three")
+  db.mend()
 })
 
 test("[P6.1] what a deposed instance still says of a turn that has ended is not passed on", async () => {

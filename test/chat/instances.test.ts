@@ -79,6 +79,49 @@ test("[P5.3] a client that comes with a cursor from another instance is served, 
   expect(roamer.seqs).toEqual([2])
 })
 
+test("[P5.6] who joins on the other instance in the middle of an answer has its text from the beginning, within a second or so", async () => {
+  await using a = await openScene()
+  await using b = await openBeside(a)
+  await a.join()
+  await a.say("tell me")
+  const run = await a.bot.run()
+  await run.say("Once upon ")
+  await a.clock.advance(20)
+  // The other instance has not listened until now.
+  const late = await b.join()
+  await run.say("a time.")
+  await a.clock.advance(20)
+  await a.clock.advance(1300)
+  const pieces = () =>
+    late.frames.flatMap((frame) => (frame.type === "progress" && "text" in frame.data ? [frame.data] : []))
+  await until(() => pieces().length > 0, "the text")
+  expect(pieces()).toMatchObject([{ offset: 0, text: "Once upon a time." }])
+  await run.say(" The end.")
+  run.done()
+  await a.published("end")
+  expect(pieces().at(-1)).toMatchObject({ offset: 17, text: " The end." })
+})
+
+test("[P6.1] a checkpoint that is taken in the middle of a surrogate pair spoils no character on the other instance", async () => {
+  await using a = await openScene()
+  await using b = await openBeside(a)
+  await a.join()
+  await a.say("tell me")
+  const run = await a.bot.run()
+  await run.say("a\ud83d")
+  await a.clock.advance(1000)
+  const late = await b.join()
+  await run.say("\ude00 b")
+  await a.clock.advance(20)
+  const pieces = late.frames.flatMap((frame) => (frame.type === "progress" && "text" in frame.data ? [frame.data] : []))
+  expect(pieces).toMatchObject([
+    { offset: 0, text: "a" },
+    { offset: 1, text: "😀 b" },
+  ])
+  run.done()
+  await a.published("end")
+})
+
 test("[P6.7] of two answers on two instances one wins", async () => {
   await using a = await openScene()
   await using b = await openBeside(a)
