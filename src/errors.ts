@@ -86,7 +86,14 @@ export class ChatError extends Error {
     return errorTable[this.code]
   }
 
+  /** The error itself, or the one that is its cause: a library may have wrapped it. Else `internal`. */
   static from(error: unknown): ChatError {
-    return error instanceof ChatError ? error : new ChatError("internal", { cause: error })
+    return ChatError.within(error) ?? new ChatError("internal", { cause: error })
+  }
+
+  static within(error: unknown): ChatError | undefined {
+    let cause = error
+    while (cause instanceof Error && !(cause instanceof ChatError)) cause = cause.cause
+    return cause instanceof ChatError ? cause : undefined
   }
 }

@@ -132,7 +132,7 @@ async function work(
     return signal.aborted ? stopped(signal) : { state: "completed", reason: "done" }
   } catch (cause) {
     if (signal.aborted) return stopped(signal)
-    const error = cause instanceof ChatError ? cause : new ChatError("handler_failed", { cause })
+    const error = ChatError.within(cause) ?? new ChatError("handler_failed", { cause })
     return { state: "failed", reason: error.code, error }
   }
 }

