@@ -24,7 +24,7 @@ export async function endSession({ emitter }: ChangeDeps, chat: LiveChat, trace_
   const { seqs } = await emitter.append(chat.session, {
     trace_id,
     guard: { open: true },
-    events: [{ kind: "status", ref: null, data: { ...data, ...ended } }],
+    events: [{ kind: "status", ref: null, data: { ...data, ...ended, question: null } }],
     session: ended,
   })
   return seqs[0] ?? null

@@ -46,7 +46,7 @@ export class SessionState {
   }
 
   #asked({ data: { id, turn_id, kind, create_time } }: ServerFrameOf<"message">): void {
-    if (kind !== "command") this.#question = null // the next text or input is the answer (P6.7)
+    if (kind === "text" || kind === "input") this.#question = null // the answer (P6.7)
     if (turn_id === null || this.#turns.some((turn) => turn.turn_id === turn_id)) return
     this.#turns = [...this.#turns, { turn_id, message_id: id, state: "queued", create_time }]
   }

@@ -2,6 +2,7 @@
 import { z } from "zod"
 import type { Clock } from "../clock.ts"
 import type { Language } from "../language/language.ts"
+import { Json } from "../protocol/ids.ts"
 import type { Message } from "../protocol/message.ts"
 import { StepPart, ToolPart, Usage } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
@@ -21,14 +22,14 @@ export const HandlerEvent = z.discriminatedUnion("type", [
     type: z.literal("question"),
     prompt: z.string().min(1),
     /** JSON Schema of the answer. */
-    schema: z.record(z.string(), z.json()).optional(),
+    schema: z.record(z.string(), Json).optional(),
   }),
   /** Stored with the message; the last one holds. */
   z.object({ type: z.literal("usage"), usage: Usage }),
   /** Names the conversation. */
   z.object({ type: z.literal("title"), title: z.string().min(1).max(200) }),
   /** What a later turn gets as `checkpoint`; replaces the one before. */
-  z.object({ type: z.literal("checkpoint"), checkpoint: z.json() }),
+  z.object({ type: z.literal("checkpoint"), checkpoint: Json }),
 ])
 export type HandlerEvent = z.infer<typeof HandlerEvent>
 

@@ -27,7 +27,8 @@ export function requestContext({ clock, log }: { readonly clock: Clock; readonly
       trace_id,
       ...(c.error ? { code: errorOf(c.error).code } : {}),
     }
-    if (c.res.status >= 500) log.error({ ...line, err: c.error }, "request")
+    // Shutting down is no fault, however often it is asked about.
+    if (c.res.status >= 500 && line.code !== "draining") log.error({ ...line, err: c.error }, "request")
     else if (route?.path === "/healthz" || route?.path === "/readyz") log.debug(line, "request")
     else log.info(line, "request")
   })
