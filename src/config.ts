@@ -42,7 +42,7 @@ export const ChatConfig = z.strictObject({
   /** Chats that this instance serves at the same time. */
   max_concurrent_sessions: count().default(1000),
   /** Sockets that one user may have open on this instance. */
-  max_connections_per_user: count().default(20),
+  max_connections_per_user: count().default(100),
   /** Chats that one user may have joined at the same time, over all sockets on this instance. */
   max_chats_per_user: count().default(200),
   /** New chats a minute that one user may make on average, and at once. */
