@@ -1,4 +1,5 @@
-// bun run test: type check, lint, tests. The last line counts what ran; the exit code is 0 only when nothing failed.
+// bun run test: type check, lint, tests. The last line counts what ran; the exit code is 0 only when nothing failed, and
+// with CI set, nothing was skipped either.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -37,5 +38,10 @@ passed += count("tests") - failures - count("skipped")
 // A file that does not load fails without a test of its own.
 failed += exitCode !== 0 && failures === 0 ? 1 : failures
 
+// A newcomer may go without nats-server or sqld; where it is decided what lands, nobody may.
+const incomplete = Boolean(Bun.env.CI) && skipped > 0
+if (incomplete)
+  process.stdout.write("\nskipped tests are a failure here: something that they need is not on this machine\n")
+
 process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`)
-process.exit(failed === 0 ? 0 : 1)
+process.exit(failed === 0 && !incomplete ? 0 : 1)

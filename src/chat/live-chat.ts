@@ -1,6 +1,6 @@
 // Way 10: one chat that somebody here looks at or works on. Takes what the bus delivers, in `seq` order, keeps the state
 // that the events add up to, and hands each frame on, encoded once.
-import type { Clock } from "../clock.ts"
+import { type Clock, timestamp } from "../clock.ts"
 import type { Log } from "../log.ts"
 import { encode } from "../protocol/codec.ts"
 import type { Progress, ServerFrame } from "../protocol/server-frame.ts"
@@ -131,6 +131,7 @@ export class LiveChat {
   }
 
   #show(pieces: readonly Progress[], trace_id: string): void {
+    if (this.followers.size === 0) return
     const { chat_id } = this.#session
     for (const data of pieces) this.#fanOut("deltas", encode({ type: "progress", data, trace_id, chat_id }))
   }
@@ -143,9 +144,8 @@ export class LiveChat {
       return
     }
     this.#apply(frame)
-    for (let next = this.#ahead.get(this.top + 1); next; next = this.#ahead.get(this.top + 1)) {
-      this.#apply(next)
-    }
+    const next = () => this.#ahead.get(this.top + 1)
+    for (let held = next(); held; held = next()) this.#apply(held)
   }
 
   #apply(frame: DurableFrame): void {
@@ -219,7 +219,7 @@ export class LiveChat {
         if (this.#session.state === "ended") this.#question = null
         if (changed.includes("turns")) this.#turns = turns
         if (changed.includes("deleted"))
-          this.#session = { ...this.#session, deleted_at: new Date(this.#deps.clock.now()).toISOString() }
+          this.#session = { ...this.#session, deleted_at: timestamp(this.#deps.clock.now()) }
         return
       }
     }

@@ -32,7 +32,7 @@ export async function resume(
   follower: Follower,
   request: ResumeRequest,
 ): Promise<void> {
-  const { session_id, chat_id } = { session_id: chat.session.id, chat_id: chat.session.chat_id }
+  const { id: session_id, chat_id } = chat.session
   const envelope = { trace_id: request.trace_id, chat_id }
   // Nothing live may come between the replayed events of a client that joined before (P5.7).
   follower.unfollow(session_id)

@@ -1,5 +1,4 @@
 // The chats that one socket speaks in: the URL's, its home, and others of the same user that it names in frames (P1.5).
-
 import type { ResumeRequest } from "../chat/resume.ts"
 import { ChatError } from "../errors.ts"
 import type { Session } from "../protocol/session.ts"
@@ -83,11 +82,8 @@ export class JoinedChats {
     const { manager, config } = this.#connection.deps
     const limit = config.max_chats_per_connection
     if (this.#chats.size >= limit) throw new ChatError("too_many_chats", { params: { limit } })
-    const found = {
-      session_id: (await manager.findOwn(this.#connection.principal, chat_id)).id,
-      joined: false,
-      read: 0,
-    }
+    const { id: session_id } = await manager.findOwn(this.#connection.principal, chat_id)
+    const found: Known = { session_id, joined: false }
     this.#chats.set(chat_id, found)
     return found
   }

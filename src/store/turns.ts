@@ -2,6 +2,7 @@
 import type { InStatement } from "@libsql/client"
 import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, notInArray, sql } from "drizzle-orm"
 import { alias } from "drizzle-orm/sqlite-core"
+import { timestamp } from "../clock.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
 import { jsonParameter } from "./json.ts"
@@ -98,7 +99,7 @@ export async function takeStranded(
       lease_expires_at: expires_at,
       generation: sql`${turns.generation} + 1`,
       attempts: sql`${turns.attempts} + 1`,
-      start_time: new Date(now).toISOString(),
+      start_time: timestamp(now),
     })
     .where(
       and(

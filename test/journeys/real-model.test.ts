@@ -154,3 +154,19 @@ test("[P4.4] the context is what was asked and answered before", async () => {
     ],
   })
 })
+
+test("[P6.1] an emoji that the service cuts in two arrives whole, in the text as in the thinking", async () => {
+  await using model = await startModelServer()
+  model.mock.onMessage("Hello", { content: "a👍b👩‍👩‍👧", reasoning: "🤔" }, { chunkSize: 1 })
+  await using chat = await serve(model.url)
+  const client = await chat.connect({ chat: "c" })
+  await client.say("Hello")
+  await client.next("end")
+  const pieces = client.frames.flatMap((frame) =>
+    frame.type === "progress" && "text" in frame.data ? [frame.data] : [],
+  )
+  expect(pieces.every(({ text }) => text.isWellFormed())).toBe(true)
+  expect(client.streamed()).toBe("a👍b👩‍👩‍👧")
+  const result = client.events.find(({ type }) => type === "result")
+  expect(result?.data).toMatchObject({ message: "a👍b👩‍👩‍👧", parts: [{ type: "reasoning", text: "🤔" }] })
+})
