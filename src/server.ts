@@ -3,6 +3,7 @@
 import { version } from "../package.json"
 import { resolveSecret } from "./auth/secret.ts"
 import { verifyToken } from "./auth/token.ts"
+import type { Bus } from "./bus/bus.ts"
 import { openMemoryBus } from "./bus/memory.ts"
 import { openNatsBus } from "./bus/nats.ts"
 import { ChatManager } from "./chat/manager.ts"
@@ -17,13 +18,16 @@ import type { ConnectionDeps } from "./socket/connection.ts"
 import { fanOutOf } from "./socket/topics.ts"
 import { answerHeaders, isChatUpgrade, readVisit, type SocketData } from "./socket/upgrade.ts"
 import { openSockets } from "./socket/websocket.ts"
-import { migrateDatabase, openDatabase } from "./store/database.ts"
+import { type Database, migrateDatabase, openDatabase } from "./store/database.ts"
 import { Writer } from "./store/writer.ts"
 
 export interface ServerOverrides {
   readonly clock?: Clock
   /** On top of the built-in ones, by name. */
   readonly handlers?: Readonly<Record<string, Handler>>
+  /** Puts something between the service and its database, or its bus: faults to be survived. */
+  database?(real: Database): Database
+  bus?(real: Bus): Bus
 }
 
 export interface RunningServer {
@@ -49,10 +53,13 @@ export async function startServer(
   const registry = await createRegistry(config, overrides.handlers)
   const secret = await resolveSecret(config)
   if (config.database.replica_url) log.warn({}, "DATABASE_REPLICA_URL is not used yet: all reads go to DATABASE_URL")
-  const db = openDatabase(config)
+  const { database: withFaults = itself, bus: withLosses = itself } = overrides
+  const db = withFaults(openDatabase(config))
   try {
     await migrateDatabase(db)
-    const bus = config.nats_url ? openNatsBus({ url: config.nats_url, name: instance, log }) : openMemoryBus()
+    const bus = withLosses(
+      config.nats_url ? openNatsBus({ url: config.nats_url, name: instance, log }) : openMemoryBus(),
+    )
     const fanOut = fanOutOf(() => server)
     const manager = new ChatManager({
       db,
@@ -116,6 +123,10 @@ export async function startServer(
     db.close()
     throw error
   }
+}
+
+function itself<T>(real: T): T {
+  return real
 }
 
 export class PortError extends Error {
