@@ -49,6 +49,7 @@ export const errorTable = {
   model_timeout: { http: 504, close: null, retry: true },
   answer_too_long: { http: 500, close: null, retry: false },
   handler_failed: { http: 500, close: null, retry: true },
+  too_many_attempts: { http: 500, close: null, retry: true },
   instance_lost: { http: 500, close: null, retry: true },
   internal: { http: 500, close: null, retry: true },
 } as const satisfies Record<string, ErrorRow>

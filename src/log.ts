@@ -1,6 +1,6 @@
 // One JSON line per event on standard error; on a terminal, lines for people. Fields: trace_id, chat_id, turn_id.
 import pino from "pino"
-import type { Config } from "./config.ts"
+import type { Config } from "./settings.ts"
 
 export interface Log {
   debug(fields: object, text: string): void

@@ -2,8 +2,9 @@
 import { expect, test } from "bun:test"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
-import { ChatConfig, Config, type Environment, loadConfig, unknownVariables } from "../src/config.ts"
+import { type Environment, loadConfig, unknownVariables } from "../src/config.ts"
 import { createRegistry } from "../src/handlers/registry.ts"
+import { ChatConfig, Config } from "../src/settings.ts"
 import { temporaryFolder } from "./support/process.ts"
 
 /** Loads the file's text and the environment. */

@@ -4,6 +4,8 @@ import { ChatError } from "../errors.ts"
 import type { HandlerEvent } from "../handlers/handler.ts"
 import type { Part, Usage } from "../protocol/message.ts"
 import type { Progress } from "../protocol/server-frame.ts"
+import type { ResumeFrom } from "../store/schema.ts"
+import { generationOf } from "./streams.ts"
 
 /** Deltas of so many milliseconds travel as one; the first goes at once. */
 const tick = 20
@@ -11,14 +13,34 @@ const tick = 20
 const checkpointEvery = 1000
 const checkpointUnits = 4096
 
+/** What was said of an answer. */
+export interface Draft {
+  readonly text: string
+  readonly reasoning: string
+  readonly parts: readonly Part[]
+}
+
+/** What is to be kept of an answer in the making. */
+export interface Kept {
+  readonly text: string
+  readonly reasoning: string
+  /** The handler's word for its next turn, or for the next attempt, which goes on from `resume_from`. */
+  readonly checkpoint: unknown
+  readonly resume_from: ResumeFrom | undefined
+}
+
 export interface AnswerDeps {
   readonly turn_id: string
   readonly message_id: string
+  /** Of the run; from the second on, what earlier ones said is taken back (P6.9). */
+  readonly generation: number
+  /** What an earlier run said up to its checkpoint, where this one goes on. */
+  readonly draft?: Draft | undefined
   readonly clock: Clock
   /** UTF-16 units of text and reasoning together: what runs away is cut short. */
   readonly limit: number
   publish(progress: Progress): void
-  keep(text: string, reasoning: string, checkpoint: unknown): void
+  keep(kept: Kept): void
 }
 
 type Kind = "text" | "reasoning"
@@ -36,9 +58,30 @@ export class Answer {
   /** Waits to keep what was said since the last checkpoint: also when the bot then says nothing for a long time. */
   #keeping: Cancel | null = null
   #kept = 0
+  #resume_from: ResumeFrom | undefined
 
   constructor(deps: AnswerDeps) {
     this.#deps = deps
+    if (deps.generation > 1) this.#beginAgain(deps.draft ?? { text: "", reasoning: "", parts: [] })
+  }
+
+  /** Tells everybody what holds of the answer: all of the draft, and nothing besides. */
+  #beginAgain({ text, reasoning, parts }: Draft): void {
+    const about = this.#about
+    if (reasoning) this.#deps.publish({ kind: "reasoning", ...about, offset: 0, text: reasoning })
+    for (const part of parts) {
+      if (part.type === "tool" || part.type === "step") this.#show(part)
+    }
+    this.#deps.publish({ kind: "text", ...about, offset: 0, text })
+    this.#sent.reasoning = reasoning
+    this.#sent.text = text
+    // Whoever reads the store from now on may not take the earlier run's words for this one's.
+    this.#keep()
+  }
+
+  get #about(): { turn_id: string; message_id: string; generation?: number } {
+    const { turn_id, message_id, generation } = this.#deps
+    return { turn_id, message_id, ...generationOf(generation) }
   }
 
   get text(): string {
@@ -67,16 +110,21 @@ export class Answer {
         this.#say(event.type, event.text)
         return
       case "tool":
-        this.#show(`tool ${event.tool.tool_call_id}`, { type: "tool", ...event.tool })
+        this.#show({ type: "tool", ...event.tool })
         return
       case "step":
-        this.#show(`step ${event.step.step_id}`, { type: "step", ...event.step })
+        this.#show({ type: "step", ...event.step })
         return
       case "usage":
         this.usage = event.usage
         return
       case "checkpoint":
         this.checkpoint = event.checkpoint
+        this.#resume_from = {
+          text: this.#keepable("text").length,
+          reasoning: this.#keepable("reasoning").length,
+          parts: [...this.#parts.values()],
+        }
         this.#keep()
         return
     }
@@ -123,29 +171,39 @@ export class Answer {
 
   #flush(kind: Kind, length: number): boolean {
     if (length === 0) return false
-    const { turn_id, message_id } = this.#deps
     const offset = this.#sent[kind].length
     const text = this.#waiting[kind].slice(0, length).toWellFormed()
     this.#waiting[kind] = this.#waiting[kind].slice(length)
     this.#sent[kind] += text
-    this.#deps.publish({ kind, turn_id, message_id, offset, text })
+    this.#deps.publish({ kind, ...this.#about, offset, text })
     return true
   }
 
-  #show(key: string, part: Extract<Part, { type: "tool" | "step" }>): void {
-    const { turn_id, message_id } = this.#deps
+  #show(part: Extract<Part, { type: "tool" | "step" }>): void {
     this.#flushWhole()
-    this.#parts.set(key, part)
-    if (part.type === "tool") this.#deps.publish({ kind: "tool", turn_id, message_id, tool: part })
-    else this.#deps.publish({ kind: "step", turn_id, message_id, step: part })
+    if (part.type === "tool") {
+      this.#parts.set(`tool ${part.tool_call_id}`, part)
+      this.#deps.publish({ kind: "tool", ...this.#about, tool: part })
+    } else {
+      this.#parts.set(`step ${part.step_id}`, part)
+      this.#deps.publish({ kind: "step", ...this.#about, step: part })
+    }
   }
 
   #keep(): void {
     this.#keeping?.()
     this.#keeping = null
     this.#kept = this.#length
-    const kept = (kind: Kind) => this.#sent[kind] + whole(this.#waiting[kind])
-    this.#deps.keep(kept("text"), kept("reasoning"), this.checkpoint)
+    this.#deps.keep({
+      text: this.#keepable("text"),
+      reasoning: this.#keepable("reasoning"),
+      checkpoint: this.checkpoint,
+      resume_from: this.#resume_from,
+    })
+  }
+
+  #keepable(kind: Kind): string {
+    return this.#sent[kind] + whole(this.#waiting[kind])
   }
 }
 

@@ -2,7 +2,6 @@
 import type { Principal } from "../auth/token.ts"
 import type { Bus } from "../bus/bus.ts"
 import { type Cancel, type Clock, delay } from "../clock.ts"
-import type { Config } from "../config.ts"
 import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
 import type { Log } from "../log.ts"
@@ -10,6 +9,7 @@ import type { ClientFrameOf } from "../protocol/client-frame.ts"
 import type { InterruptResult, Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import { RateLimits } from "../rate-limit.ts"
+import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
 import { moveLifecycle, pauseAll } from "../store/session-changes.ts"
 import type { Writer } from "../store/writer.ts"
@@ -106,6 +106,7 @@ export class ChatManager {
       max_queued_turns: config.chat.max_queued_turns,
       lease: () => this.#turns.lease(),
       startTurn: (chat, turn) => this.#turns.start(chat, turn),
+      adoptTurn: (chat, turn_id) => this.#turns.adopt(chat, turn_id),
     })
   }
 

@@ -24,6 +24,8 @@ export interface MessageHandlerDeps {
   lease(): { instance: string; lease_expires_at: number }
   /** The turn is running from now on, and it is for this instance to run it. */
   startTurn(chat: LiveChat, turn: HeldTurn): void
+  /** Nobody knows whether the turn was stored. */
+  adoptTurn(chat: LiveChat, turn_id: string): void
 }
 
 /** Where a message went: its place, and whether it was there before (P3.3). */
@@ -156,7 +158,10 @@ export class MessageHandler {
       ...(question === undefined ? {} : { answer_input: { id: question, message_id: message.id } }),
       session: { lifecycle: "active" },
     }
-    const appended: Appended = await emitter.append(chat.session, happening)
+    const appended: Appended = await emitter.append(chat.session, happening).catch((error: unknown) => {
+      if (ChatError.within(error)?.code === "store_unavailable") this.#deps.adoptTurn(chat, turn.id)
+      throw error
+    })
     const seq = appended.seqs[0]
     if (seq === undefined) return undefined
     if (appended.turn_state === "running") {
@@ -168,6 +173,8 @@ export class MessageHandler {
         trace_id,
         language,
         question: { ...message, seq },
+        attempts: 1,
+        resume: null,
       })
     }
     return { seq, dup: false }

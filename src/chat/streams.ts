@@ -4,6 +4,8 @@ import type { TurnRow } from "../store/schema.ts"
 
 interface Stream {
   readonly turn_id: string
+  /** Of the run that is heard; what an earlier one said is taken back (P6.9). */
+  readonly generation: number
   readonly trace_id: string
   text: string
   reasoning: string
@@ -16,7 +18,10 @@ interface Stream {
 type TextProgress = Extract<Progress, { kind: "text" | "reasoning" }>
 
 /** A turn as the store has it, with the checkpoint of what it streamed. */
-type Checkpointed = Pick<TurnRow, "id" | "answer_id" | "trace_id" | "partial_text" | "partial_reasoning">
+type Checkpointed = Pick<
+  TurnRow,
+  "id" | "answer_id" | "trace_id" | "partial_text" | "partial_reasoning" | "partial_generation"
+>
 
 /** So many answers are remembered as ended: a bus may bring a piece after the end. */
 const remembered = 64
@@ -31,16 +36,18 @@ export class Streams {
    * and, when a hole is closed, all that had waited for that.
    */
   add(progress: Progress, trace_id: string): Progress[] {
-    const { message_id, turn_id } = progress
+    const { message_id, turn_id, generation = 1 } = progress
     if (this.#ended.has(message_id) || this.#ended.has(turn_id)) return []
-    const stream = this.#streams.get(message_id) ?? {
-      ...{ turn_id, trace_id, text: "", reasoning: "" },
-      ...{ parts: new Map<string, Progress>(), ahead: [] },
-    }
-    this.#streams.set(message_id, stream)
+    const known = this.#streams.get(message_id)
+    if (known && known.generation > generation) return []
+    const isNew = !known || known.generation < generation
+    const stream = isNew ? newStream(turn_id, trace_id, generation) : known
+    if (isNew) this.#streams.set(message_id, stream)
     switch (progress.kind) {
       case "text":
       case "reasoning":
+        // That there is nothing yet is news, when there was something before.
+        if (known && isNew && progress.offset === 0 && progress.text === "") return [progress]
         return append(stream, progress)
       case "tool":
         stream.parts.set(`tool ${progress.tool.tool_call_id}`, progress)
@@ -52,10 +59,11 @@ export class Streams {
   }
 
   /** What the store has of a turn's answer; gives back what is new of it, as `add`. */
-  addKept({ id: turn_id, answer_id: message_id, trace_id, partial_text, partial_reasoning }: Checkpointed): Progress[] {
-    const kept = { reasoning: partial_reasoning, text: partial_text }
+  addKept({ id: turn_id, answer_id: message_id, trace_id, ...kept }: Checkpointed): Progress[] {
+    const texts = { reasoning: kept.partial_reasoning, text: kept.partial_text }
+    const about = { turn_id, message_id, ...generationOf(kept.partial_generation) }
     return (["reasoning", "text"] as const).flatMap((kind) =>
-      kept[kind] ? this.add({ kind, turn_id, message_id, offset: 0, text: kept[kind] }, trace_id) : [],
+      texts[kind] ? this.add({ kind, ...about, offset: 0, text: texts[kind] }, trace_id) : [],
     )
   }
 
@@ -82,19 +90,32 @@ export class Streams {
     if (oldest !== undefined && this.#ended.size > remembered) this.#ended.delete(oldest)
   }
 
-  /** Frames that bring a client to the present: its text from what it has on, the rest from 0 (P5.6). */
+  /**
+   * Frames that bring a client to the present: its text from what it has on, the rest from 0 (P5.6). After a first run the
+   * text goes from 0 as well: what the client has may be of an earlier one.
+   */
   catchUp(chat_id: string, offsets: Readonly<Record<string, number>> = {}): ServerFrame[] {
     const frames: ServerFrame[] = []
-    for (const [message_id, { turn_id, trace_id, text, reasoning, parts }] of this.#streams) {
-      const about = { turn_id, message_id }
+    for (const [message_id, { turn_id, generation, trace_id, text, reasoning, parts }] of this.#streams) {
+      const about = { turn_id, message_id, ...generationOf(generation) }
       const frame = (data: Progress): ServerFrame => ({ type: "progress", data, trace_id, chat_id })
       if (reasoning) frames.push(frame({ kind: "reasoning", ...about, offset: 0, text: reasoning }))
       for (const part of parts.values()) frames.push(frame(part))
-      const offset = Math.min(offsets[message_id] ?? 0, text.length)
-      if (text.length > offset) frames.push(frame({ kind: "text", ...about, offset, text: text.slice(offset) }))
+      const offset = generation > 1 ? 0 : Math.min(offsets[message_id] ?? 0, text.length)
+      if (text.length > offset || generation > 1)
+        frames.push(frame({ kind: "text", ...about, offset, text: text.slice(offset) }))
     }
     return frames
   }
+}
+
+function newStream(turn_id: string, trace_id: string, generation: number): Stream {
+  return { turn_id, trace_id, generation, text: "", reasoning: "", parts: new Map(), ahead: [] }
+}
+
+/** The label of what a run says; the first has none (P6.9). */
+export function generationOf(generation: number): { generation?: number } {
+  return generation > 1 ? { generation } : {}
 }
 
 /** Appends a delta by its offset: an overlap is dropped, and what would leave a hole waits (P6.1). */

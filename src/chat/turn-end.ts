@@ -1,17 +1,17 @@
 // The end of a turn: the bot's message and the word that it is over, in one commit under the turn's fence (promise 5).
-import { delay, timestamp } from "../clock.ts"
-import { ChatError } from "../errors.ts"
+import { timestamp } from "../clock.ts"
+import type { ChatError } from "../errors.ts"
 import { newId } from "../ids.ts"
 import { describe } from "../language/language.ts"
 import type { Log } from "../log.ts"
 import type { Question, TurnEnd, TurnOver } from "../protocol/turn.ts"
 import type { NewMessage } from "../store/append.ts"
-import { turnById } from "../store/turns.ts"
-import type { Appended } from "../store/writer.ts"
+import { runningOf, turnById } from "../store/turns.ts"
 import type { Answer } from "./answer.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { afterTurn } from "./state.ts"
 import type { HeldTurn, TurnDeps } from "./turn.ts"
+import { untilStored } from "./until-stored.ts"
 
 /** How the work went. */
 export interface Outcome {
@@ -20,6 +20,8 @@ export interface Outcome {
   readonly reason: string
   readonly error?: ChatError
   readonly question?: Pick<Question, "prompt" | "schema">
+  /** It was stopped before the bot was asked. */
+  readonly unbegun?: true
 }
 
 /** What was said in a turn, whoever collected it: this attempt, or the checkpoint of one that died. */
@@ -46,7 +48,7 @@ export async function endTurn(
     error: outcome.error ? describe(outcome.error, turn.language) : null,
     question: question ? { ...question, create_time } : null,
   }
-  const appended = await untilStored(deps, log, () =>
+  const appended = await untilStored(deps, log, "the end of the turn", () =>
     deps.emitter.append(chat.session, {
       trace_id: turn.trace_id,
       create_time,
@@ -71,10 +73,16 @@ export async function endTurn(
   )
   if (appended.seqs.length > 0) return appended.claimed
   // The fence refused: either somebody else holds the turn, or our own commit got through although its answer was lost.
-  const row = await turnById(deps.db, turn.id)
-  if (row?.generation === turn.generation) await chat.fill()
-  else log.warn({}, "the turn was taken over by another instance")
-  return undefined
+  return untilStored(deps, log, "what came of the turn", async () => {
+    const row = await turnById(deps.db, turn.id)
+    if (row?.generation !== turn.generation) {
+      log.warn({}, "the turn was taken over by another instance")
+      return undefined
+    }
+    await chat.fill()
+    const next = await runningOf(deps.db, chat.session.id)
+    return next?.instance === deps.instance ? next.id : undefined
+  })
 }
 
 function messageOf(
@@ -111,18 +119,5 @@ function messageOf(
     usage: answer.usage,
     create_time: timestamp(deps.clock.now()),
     deleted_at: null,
-  }
-}
-
-/** The end of a turn may not be lost because the store is away for a while: it waits for it. */
-async function untilStored(deps: TurnDeps, log: Log, append: () => Promise<Appended>): Promise<Appended> {
-  for (let wait = 250; ; wait = Math.min(wait * 2, 5000)) {
-    try {
-      return await append()
-    } catch (error) {
-      if (!(error instanceof ChatError) || error.code !== "store_unavailable") throw error
-      log.warn({ err: error.cause }, "the end of the turn could not be stored yet")
-      await delay(deps.clock, wait)
-    }
   }
 }

@@ -1,16 +1,17 @@
 // The turns of this instance: starts them, goes on with the next in line, keeps their leases, takes over from the dead.
-import { type Cancel, delay, timestamp } from "../clock.ts"
-import { isLanguage } from "../language/language.ts"
+import { type Cancel, delay } from "../clock.ts"
+import { ChatError } from "../errors.ts"
 import type { OpenTurn } from "../protocol/turn.ts"
-import { messageByKey } from "../store/events.ts"
 import type { TurnRow } from "../store/schema.ts"
 import { renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../store/turns.ts"
 import type { CommandEffect } from "./commands.ts"
+import { heldTurn } from "./held-turn.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import type { ManagerDeps } from "./manager.ts"
 import { type HeldTurn, type Lease, runTurn, type TurnDeps } from "./turn.ts"
-import { endTurn } from "./turn-end.ts"
+import { endTurn, type Outcome, type Said } from "./turn-end.ts"
+import { untilStored } from "./until-stored.ts"
 
 const leaseFor = 15_000
 const renewEvery = 5_000
@@ -33,12 +34,13 @@ export class TurnRunner {
   #draining = false
   /** The time for running turns is over. */
   #over = false
+  readonly #closing = new AbortController()
 
   constructor(deps: TurnRunnerDeps) {
     this.#deps = deps
-    const { db, emitter, registry, clock, log, config } = deps
+    const { db, emitter, registry, clock, log, config, instance } = deps
     this.#turnDeps = {
-      ...{ db, emitter, registry, clock, log },
+      ...{ db, emitter, registry, clock, log, instance, closing: this.#closing.signal },
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       max_answer_length: config.chat.max_answer_length,
       claim: () => (this.#draining ? undefined : this.lease()),
@@ -65,6 +67,20 @@ export class TurnRunner {
     const settled = Promise.allSettled([work]).then(() => void this.#working.delete(settled))
     this.#working.add(settled)
     return work
+  }
+
+  /**
+   * The store was asked to keep a new turn of this instance and did not answer: if it is there after all, it is run, as the
+   * one who asked will learn when asking again (P3.3).
+   */
+  adopt(chat: LiveChat, turn_id: string): void {
+    const { chats, log } = this.#deps
+    const release = chats.hold(chat)
+    const work = this.#next(chat, turn_id)
+      .then((turn) => turn && chat.fill().then(() => this.start(chat, turn)))
+      .catch((error: unknown) => log.warn({ err: error, turn_id }, "it is not known what came of a question"))
+      .finally(release)
+    void this.expect(work)
   }
 
   /** Keeps the wish to stop a turn. Resolves with its place, or null when somebody had it before or it is over. */
@@ -101,6 +117,7 @@ export class TurnRunner {
     for (const chat of this.#deps.chats) chat.running?.stop("drained")
     // Their ends are stored in a moment. Without the store they are not, and whoever takes over ends them.
     await Promise.race([done(), delay(this.#deps.clock, storeWithin)])
+    this.#closing.abort()
     this.#renewing?.()
     this.#renewing = null
   }
@@ -111,26 +128,23 @@ export class TurnRunner {
       const ended = runTurn(this.#turnDeps, chat, turn)
       if (this.#over) chat.running?.stop("drained")
       const claimed: string | undefined = await ended
-      turn = claimed === undefined ? undefined : await this.#next(claimed)
+      turn = claimed === undefined ? undefined : await this.#next(chat, claimed)
     }
   }
 
-  async #next(claimed: string): Promise<HeldTurn | undefined> {
-    this.#taken.add(claimed)
+  /** A turn that was taken, as the store has it; undefined when it is not ours to run. */
+  async #next(chat: LiveChat, turn_id: string): Promise<HeldTurn | undefined> {
+    const { db, log, instance } = this.#deps
+    this.#taken.add(turn_id)
     try {
-      const row = await turnById(this.#deps.db, claimed)
-      return row && (await this.#held(row))
+      const what = `the next turn of ${chat.session.chat_id}`
+      return await untilStored(this.#turnDeps, log, what, async () => {
+        const row = await turnById(db, turn_id)
+        return row?.state === "running" && row.instance === instance ? heldTurn(db, row) : undefined
+      })
     } finally {
-      this.#taken.delete(claimed)
+      this.#taken.delete(turn_id)
     }
-  }
-
-  async #held(row: TurnRow): Promise<HeldTurn> {
-    const question = await messageByKey(this.#deps.db, row.message_id)
-    if (!question) throw new Error(`the turn ${row.id} has no question`)
-    const { id, answer_id, seq, generation, trace_id } = row
-    const language = isLanguage(row.language) ? row.language : "en"
-    return { id, answer_id, seq, generation, trace_id, language, question }
   }
 
   async #removeFromLine(
@@ -176,9 +190,11 @@ export class TurnRunner {
     const now = clock.now()
     const request: TakeOver = { instance, now, expires_at: now + leaseFor, all }
     const orphans = await takeOver(db, request)
-    const stranded = await takeStranded(db, request, timestamp(all ? now + leaseFor : now - leaseFor))
-    for (const row of orphans) await this.#each(row, (chat) => this.#endOrphan(chat, row))
-    for (const row of stranded) await this.#each(row, async (chat) => this.start(chat, await this.#held(row)))
+    const stranded = await takeStranded(db, request)
+    await Promise.all([
+      ...orphans.map((row) => this.#each(row, (chat) => this.#goOn(chat, row))),
+      ...stranded.map((row) => this.#each(row, async (chat) => this.start(chat, await heldTurn(db, row)))),
+    ])
   }
 
   /** One that cannot be taken over must not keep the service from starting, nor the others waiting. */
@@ -190,17 +206,29 @@ export class TurnRunner {
     }
   }
 
-  /** What a dead instance was saying ends as interrupted, with the text that was kept; those in line go on. */
-  async #endOrphan(chat: LiveChat, row: TurnRow): Promise<void> {
-    const turn = await this.#held(row)
-    const { partial_text: text, partial_reasoning, stop_requested_at } = row
-    const said = {
-      ...{ text, checkpoint: undefined, usage: null },
-      parts: partial_reasoning ? [{ type: "reasoning" as const, text: partial_reasoning }] : [],
-    }
-    const outcome = { state: "interrupted" as const, reason: stop_requested_at ? "stopped" : "instance_lost" }
-    const next = await endTurn(this.#turnDeps, chat, turn, said, outcome, this.#deps.log)
-    const claimed = next === undefined ? undefined : await turnById(this.#deps.db, next)
-    if (claimed) this.start(chat, await this.#held(claimed))
+  /** What a dead instance was at: run on when the bot can do that, else ended with the text that was kept. */
+  async #goOn(chat: LiveChat, row: TurnRow): Promise<void> {
+    const { registry, config, db, log } = this.#deps
+    const { flow_id, chat_type } = chat.session
+    const turn = await heldTurn(db, row)
+    const resumable = registry.pick(flow_id, chat_type)?.handler.resumable && !row.stop_requested_at
+    const exhausted = row.attempts > config.chat.max_turn_attempts
+    if (resumable && !exhausted) return this.start(chat, turn)
+    const said = { ...draftOf(row), checkpoint: undefined, usage: null }
+    const next = await endTurn(this.#turnDeps, chat, turn, said, outcomeOf(row, resumable === true), log)
+    const claimed = next === undefined ? undefined : await this.#next(chat, next)
+    if (claimed) this.start(chat, claimed)
   }
+}
+
+function draftOf({ partial_text: text, partial_reasoning, resume_from }: TurnRow): Pick<Said, "text" | "parts"> {
+  const reasoning = partial_reasoning ? [{ type: "reasoning" as const, text: partial_reasoning }] : []
+  return { text, parts: [...reasoning, ...(resume_from?.parts ?? [])] }
+}
+
+function outcomeOf({ stop_requested_at, attempts }: TurnRow, tried: boolean): Outcome {
+  if (stop_requested_at) return { state: "interrupted", reason: "stopped" }
+  if (!tried) return { state: "interrupted", reason: "instance_lost" }
+  const error = new ChatError("too_many_attempts", { params: { attempts: attempts - 1 } })
+  return { state: "failed", reason: error.code, error }
 }

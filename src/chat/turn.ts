@@ -1,5 +1,4 @@
 // Way 5 and 7: one turn, from its question to its one end (promise 5). Read it top to bottom.
-import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import { HandlerEvent } from "../handlers/handler.ts"
 import type { Registry } from "../handlers/registry.ts"
@@ -11,12 +10,14 @@ import type { Message } from "../protocol/message.ts"
 import type { Question } from "../protocol/turn.ts"
 import type { Database } from "../store/database.ts"
 import { jsonParameter } from "../store/json.ts"
-import { Answer } from "./answer.ts"
+import { Answer, type Draft } from "./answer.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
+import { handOver } from "./hand-over.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { endTurn, type Outcome } from "./turn-end.ts"
 import { untilAborted } from "./until-aborted.ts"
+import { type PatienceDeps, untilStored } from "./until-stored.ts"
 
 export interface Lease {
   readonly instance: string
@@ -24,17 +25,19 @@ export interface Lease {
   readonly lease_expires_at: number
 }
 
-export interface TurnDeps {
+export interface TurnDeps extends PatienceDeps {
+  readonly instance: string
   readonly db: Database
   readonly emitter: Emitter
   readonly registry: Registry
-  readonly clock: Clock
   readonly log: Log
   readonly max_exchanges: number
   /** UTF-16 units of text and reasoning together. */
   readonly max_answer_length: number
-  /** The next in line is taken in the commit that ends this turn, so that no crash in between can strand it. */
-  /** Undefined while draining: what is in line is left for an instance that stays. */
+  /**
+   * The next in line is taken in the commit that ends this turn, so that no crash in between can strand it. Undefined while
+   * draining: what is in line is left for an instance that stays.
+   */
   claim(): Lease | undefined
 }
 
@@ -47,6 +50,10 @@ export interface HeldTurn {
   readonly trace_id: string
   readonly language: Language
   readonly question: Message
+  /** Runs since the last checkpoint that brought it on, this one included. */
+  readonly attempts: number
+  /** Where an earlier run left off; null: this one begins at the beginning. */
+  readonly resume: { readonly draft: Draft; readonly checkpoint: unknown } | null
 }
 
 type StopReason = Parameters<NonNullable<LiveChat["running"]>["stop"]>[0]
@@ -54,7 +61,8 @@ type StopReason = Parameters<NonNullable<LiveChat["running"]>["stop"]>[0]
 /** Runs a turn to its end. Returns the id of the turn that was taken next, if any. Rejects never. */
 export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): Promise<string | undefined> {
   const stopping = new AbortController()
-  chat.begin({ turn_id: turn.id, stop: (reason) => stopping.abort(reason) })
+  const running = { turn_id: turn.id, stop: (reason: StopReason) => stopping.abort(reason) }
+  chat.begin(running)
   const log = deps.log.child({ trace_id: turn.trace_id, chat_id: chat.session.chat_id, turn_id: turn.id })
   const answer = answerOf(deps, chat, turn, stopping, log)
   deps.emitter.publish(chat.session.id, {
@@ -64,16 +72,18 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     chat_id: chat.session.chat_id,
   })
   try {
-    const outcome = await work(deps, chat, turn, answer, stopping.signal)
+    const outcome = await work(deps, chat, turn, answer, stopping.signal, log)
     answer.finish()
-    if (stopping.signal.reason === "deposed") return undefined
+    if (outcome.reason === "deposed") return undefined
+    if (outcome.reason === "drained" && (await handOver(deps, chat, turn, !outcome.unbegun, log))) return undefined
     if (outcome.error)
       log.warn({ err: outcome.error.cause ?? outcome.error, code: outcome.error.code }, "the turn failed")
     const next = await endTurn(deps, chat, turn, answer, outcome, log)
     if (answer.checkpoint !== undefined) chat.context.keep(answer.checkpoint)
     return next
   } finally {
-    chat.running = null
+    // A later run of the same turn may have begun here, when this one was deposed and slow to end.
+    if (chat.running === running) chat.running = null
   }
 }
 
@@ -83,12 +93,14 @@ function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: Abor
   return new Answer({
     turn_id: turn.id,
     message_id: turn.answer_id,
+    generation: turn.generation,
+    draft: turn.resume?.draft,
     clock,
     limit: deps.max_answer_length,
     publish: (data) => emitter.publish(session_id, { type: "progress", data, trace_id: turn.trace_id, chat_id }),
-    keep: (text, reasoning, checkpoint) => {
+    keep: (kept) => {
       emitter
-        .checkpoint({ turn_id: turn.id, generation: turn.generation, text, reasoning, checkpoint })
+        .checkpoint({ turn_id: turn.id, generation: turn.generation, ...kept })
         .then((ours) => ours || stopping.abort("deposed" satisfies StopReason))
         .catch((error: unknown) => log.warn({ err: error }, "what was streamed so far could not be kept yet"))
     },
@@ -101,6 +113,7 @@ async function work(
   turn: HeldTurn,
   answer: Answer,
   signal: AbortSignal,
+  log: Log,
 ): Promise<Outcome> {
   const { flow_id, chat_type, id: session_id } = chat.session
   // Those that were in line when the session ended or was deleted are called up one by one, only to end (P6.6). So is a
@@ -110,15 +123,20 @@ async function work(
   try {
     const route = deps.registry.pick(flow_id, chat_type)
     if (!route) throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })
-    // What was said on other instances may not have come here yet.
-    if (chat.top < turn.seq) await chat.fill()
-    const { history, checkpoint } = await chat.context.read(deps.db, session_id, turn.seq, deps.max_exchanges)
+    const { history, checkpoint } = await untilStored(deps, log, "the beginning of the turn", async () => {
+      // What was said on other instances may not have come here yet.
+      if (chat.top < turn.seq) await chat.fill()
+      return chat.context.read(deps.db, session_id, turn.seq, deps.max_exchanges)
+    })
+    if (signal.aborted) return { ...stopped(signal), unbegun: true }
     const events = route.handler.run({
       session: chat.session,
       message: turn.question,
       history,
       options: route.options,
-      checkpoint,
+      checkpoint: turn.resume ? turn.resume.checkpoint : checkpoint,
+      resuming: turn.resume !== null,
+      attempt: turn.attempts,
       signal,
       clock: deps.clock,
       language: turn.language,

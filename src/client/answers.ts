@@ -8,13 +8,18 @@ type Step = Extract<Progress, { kind: "step" }>["step"]
 export interface Answer {
   readonly turn_id: string
   readonly message_id: string
+  /** Which run of the turn says it; a higher one takes back what lower ones said (P6.9). */
+  readonly generation: number
   readonly text: string
   readonly reasoning: string
   readonly tools: ReadonlyMap<string, Tool>
   readonly steps: ReadonlyMap<string, Step>
 }
 
-/** What is new about an answer: `delta` is the new piece, `text` all of that kind so far. */
+/**
+ * What is new about an answer: `delta` is the new piece, `text` all of that kind so far. Show `text`: after a crash of the
+ * service an answer may be taken back and begun again, and `delta` is then no continuation.
+ */
 export type AnswerNews =
   | {
       readonly kind: "text" | "reasoning"
@@ -47,8 +52,12 @@ export class Answers {
   /** What is new; null when nothing is; `"gap"` when a piece before this one was missed. */
   merge(progress: Progress): AnswerNews | "gap" | null {
     if (this.#finished.has(progress.turn_id) || this.#finished.has(progress.message_id)) return null
-    const draft = this.#drafts.get(progress.message_id) ?? newDraft(progress)
-    this.#drafts.set(progress.message_id, draft)
+    const { generation = 1 } = progress
+    const known = this.#drafts.get(progress.message_id)
+    if (known && known.generation > generation) return null
+    const isNew = !known || known.generation < generation
+    const draft = isNew ? newDraft(progress) : known
+    if (isNew) this.#drafts.set(progress.message_id, draft)
     switch (progress.kind) {
       case "tool":
         draft.tools.set(progress.tool.tool_call_id, progress.tool)
@@ -62,7 +71,8 @@ export class Answers {
         const have = draft[kind].length
         if (offset > have) return "gap"
         const delta = progress.text.slice(have - offset)
-        if (!delta) return null
+        // That there is nothing yet is news, when there was something before.
+        if (!delta && !(known && isNew)) return null
         draft[kind] += delta
         return { kind, turn_id, message_id, delta, text: draft[kind] }
       }
@@ -108,6 +118,6 @@ export class Answers {
   }
 }
 
-function newDraft({ turn_id, message_id }: Progress): Draft {
-  return { turn_id, message_id, text: "", reasoning: "", tools: new Map(), steps: new Map() }
+function newDraft({ turn_id, message_id, generation = 1 }: Progress): Draft {
+  return { turn_id, message_id, generation, text: "", reasoning: "", tools: new Map(), steps: new Map() }
 }

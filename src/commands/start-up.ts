@@ -1,6 +1,7 @@
 // What the operator reads at the start: one block when it worked, one sentence when it did not.
-import type { Config } from "../config.ts"
+
 import type { RunningServer } from "../server.ts"
+import type { Config } from "../settings.ts"
 
 /** Where it listens, which database, which bots, and the line to try it with. */
 export function startUpText({ url, database, bots }: RunningServer, config: Config): string {

@@ -51,6 +51,10 @@ export interface HandlerContext<Options = unknown> {
   readonly options: Options
   /** The last checkpoint that this chat's handler yielded, else null. */
   readonly checkpoint: unknown
+  /** The checkpoint is of this very turn: an earlier run left it, and this one is to go on from there. */
+  readonly resuming: boolean
+  /** 1, and more when an instance died while it ran this turn: runs since the last checkpoint that brought it on. */
+  readonly attempt: number
   /** Aborts on stop and on shutdown. Return soon: what is yielded after it is dropped. */
   readonly signal: AbortSignal
   readonly clock: Clock
@@ -62,6 +66,12 @@ export interface Handler<Schema extends z.ZodType = z.ZodType> {
   readonly name: string
   /** One line for people. */
   readonly description: string
+  /**
+   * True: after a crash, or a shutdown that could not wait, the turn is run again, on another instance perhaps: `run` is
+   * called with the last checkpoint, and what it said up to that stands; what came after it is taken back, and is to be said
+   * again. Whatever it does besides speaking may happen twice. Else such a turn ends as interrupted, with its text kept.
+   */
+  readonly resumable?: boolean
   /** Validates the flow's `options` at start-up. */
   readonly options: Schema
   /** Throw a ChatError to end the turn as failed with a reason; anything else thrown becomes `handler_failed`. */

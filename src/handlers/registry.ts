@@ -1,6 +1,7 @@
 // Which bot answers which flow: routes from the configuration to a handler with its options, built once at start-up.
-import { type Config, ConfigError, type FlowConfig } from "../config.ts"
+import { ConfigError } from "../config.ts"
 import type { ChatType } from "../protocol/session.ts"
+import type { Config, FlowConfig } from "../settings.ts"
 import echo from "./echo.ts"
 import type { Handler } from "./handler.ts"
 import model from "./model.ts"

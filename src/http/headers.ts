@@ -3,7 +3,7 @@ import { cors } from "hono/cors"
 
 import { createMiddleware } from "hono/factory"
 import { isAllowedOrigin } from "../auth/origin.ts"
-import type { ChatConfig } from "../config.ts"
+import type { ChatConfig } from "../settings.ts"
 import type { Env } from "./answer.ts"
 
 /** CORS for the configured origins and for loopback ones. Without credentials: the token is a header, never a cookie. */

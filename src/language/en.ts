@@ -42,6 +42,8 @@ const errors = {
   answer_too_long:
     "The answer has grown beyond {limit} characters and was cut off. What came until then is kept; ask for less.",
   handler_failed: "The bot failed. Try again; if it happens again, tell an operator the trace_id.",
+  too_many_attempts:
+    "The answer was begun {attempts} times, and each time the server stopped before its end. What came until then is kept.",
   instance_lost: "The server that gave this answer stopped. What came until then is kept; ask again.",
   internal: "Something went wrong on our side. Try again; if it happens again, tell an operator the trace_id.",
 } satisfies Record<ErrorCode, string>

@@ -40,6 +40,7 @@ export const zh: Record<Sentence, string> = {
   model_timeout: "模型服务在 {seconds} 秒内没有回应。请重试。",
   answer_too_long: "回答超过 {limit} 个字符，已被截断。已收到的内容已保留，请缩小提问范围。",
   handler_failed: "机器人出错。请重试；若再次出现，请将 trace_id 告知运维人员。",
+  too_many_attempts: "该回答已尝试 {attempts} 次，每次服务器都在完成前停止。已收到的内容已保留。",
   instance_lost: "给出该回答的服务器已停止。已收到的内容已保留，请重新提问。",
   internal: "服务内部出错。请重试；若再次出现，请将 trace_id 告知运维人员。",
   success: "成功",

@@ -23,7 +23,12 @@ export const Joined = z.object({
 export type Joined = z.infer<typeof Joined>
 export const Replayed = z.object({ replayed: Cursor })
 
-const progress = { turn_id: TurnId, message_id: MessageId }
+const progress = {
+  turn_id: TurnId,
+  message_id: MessageId,
+  /** Which run of the turn says this; the first when left out. A higher one takes back what lower ones said (P6.9). */
+  generation: z.int().min(2).optional(),
+}
 export const Progress = z.discriminatedUnion("kind", [
   z.object({
     kind: z.enum(["text", "reasoning"]),

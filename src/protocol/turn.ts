@@ -41,7 +41,7 @@ export type Question = z.infer<typeof Question>
 export const TurnOver = z.object({
   turn_id: TurnId,
   state: TurnEnd,
-  /** `done`, `stopped`, `drained`, `instance_lost`, `question`, or the code of the error. */
+  /** `done`, `stopped`, `superseded`, `drained`, `instance_lost`, `question`, or the code of the error. */
   reason: z.string(),
   /** The bot's message, if it said anything. */
   message_id: MessageId.nullable(),

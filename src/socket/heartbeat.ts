@@ -2,9 +2,9 @@
 // long as frames go out to it (bun#39255).
 import type { Clock } from "../clock.ts"
 import { type Cancel, timestamp } from "../clock.ts"
-import type { ChatConfig } from "../config.ts"
 import { ChatError } from "../errors.ts"
 import { newTraceId } from "../ids.ts"
+import type { ChatConfig } from "../settings.ts"
 import type { Connection } from "./connection.ts"
 
 const sweepEvery = 1000

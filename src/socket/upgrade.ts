@@ -4,12 +4,12 @@ import { z } from "zod"
 import { isAllowedOrigin } from "../auth/origin.ts"
 import { type Principal, verifyToken } from "../auth/token.ts"
 import type { Clock } from "../clock.ts"
-import type { Config } from "../config.ts"
 import { ChatError } from "../errors.ts"
 import { chooseLanguage, type Language } from "../language/language.ts"
 import { problemFor } from "../language/problem.ts"
 import { ChatId, FlowId } from "../protocol/ids.ts"
 import { ChatType } from "../protocol/session.ts"
+import type { Config } from "../settings.ts"
 import type { Connection } from "./connection.ts"
 
 export type Visit =

@@ -80,6 +80,13 @@ export const events = sqliteTable(
   (table) => [primaryKey({ columns: [table.session_id, table.seq] })],
 )
 
+/** Lengths in UTF-16 units of `partial_text` and `partial_reasoning`, and the tool calls and steps. */
+export interface ResumeFrom {
+  readonly text: number
+  readonly reasoning: number
+  readonly parts: readonly Part[]
+}
+
 export const isOpen = sql`state in ('queued', 'running')`
 
 export const turns = sqliteTable(
@@ -100,12 +107,19 @@ export const turns = sqliteTable(
     generation: integer().notNull().default(0),
     /** Milliseconds since the epoch. */
     lease_expires_at: integer(),
+    /** Runs since the last checkpoint that brought it on. */
     attempts: integer().notNull().default(0),
     /** What was streamed so far, kept each second or 4 KiB. */
     partial_text: text().notNull().default(""),
     partial_reasoning: text().notNull().default(""),
+    /** Which generation streamed it. */
+    partial_generation: integer().notNull().default(1),
     /** The handler's own, for the next turn or the next attempt. */
     checkpoint: text({ mode: "json" }).$type<unknown>(),
+    /** How much of the answer belongs to a checkpoint of this turn: there another attempt goes on. Null: it left none. */
+    resume_from: text({ mode: "json" }).$type<ResumeFrom>(),
+    /** Further messages that joined the question while it waited, in order. */
+    merged: text({ mode: "json" }).$type<string[]>(),
     stop_requested_at: text(),
     error: text({ mode: "json" }).$type<{ code: string; params: Record<string, string | number> }>(),
     trace_id: text().notNull(),

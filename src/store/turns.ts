@@ -6,7 +6,7 @@ import { timestamp } from "../clock.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
 import { jsonParameter } from "./json.ts"
-import { isOpen, messages, sessions, type TurnRow, turns } from "./schema.ts"
+import { isOpen, messages, type ResumeFrom, sessions, type TurnRow, turns } from "./schema.ts"
 
 /** What a turn has streamed so far. */
 export interface Checkpoint {
@@ -16,6 +16,7 @@ export interface Checkpoint {
   readonly reasoning: string
   /** The handler's own. */
   readonly checkpoint?: unknown
+  readonly resume_from?: ResumeFrom | undefined
 }
 
 /** One statement for all; returns the ids of the turns that are still ours. */
@@ -24,7 +25,11 @@ export function checkpointStatement(checkpoints: readonly Checkpoint[]): InState
     // The plus: by its id, not from among all that run.
     sql: `with j as materialized (select value from json_each(?1))
 update turns set partial_text = j.value ->> 'text', partial_reasoning = j.value ->> 'reasoning',
-  checkpoint = coalesce(j.value -> 'checkpoint', checkpoint)
+  partial_generation = generation,
+  attempts = case when j.value -> 'resume_from' is not null and (j.value -> 'resume_from' is not resume_from
+    or j.value -> 'checkpoint' is not checkpoint) then 1 else attempts end,
+  checkpoint = coalesce(j.value -> 'checkpoint', checkpoint),
+  resume_from = coalesce(j.value -> 'resume_from', resume_from)
 from j where turns.id = j.value ->> 'turn_id' and turns.generation = j.value ->> 'generation'
   and +turns.state = 'running'
 returning id`,
@@ -34,6 +39,31 @@ returning id`,
 
 export async function turnById(db: Database, id: string): Promise<TurnRow | undefined> {
   return (await db.orm.select().from(turns).where(eq(turns.id, id)).limit(1))[0]
+}
+
+/** The turn that runs in a chat. */
+export async function runningOf(db: Database, session_id: string): Promise<TurnRow | undefined> {
+  const [first] = await openTurnsQuery(db, session_id)
+  return first?.state === "running" ? first : undefined
+}
+
+/** Lets go of a turn that another instance may run on: its lease is over at once. */
+export async function releaseLease(db: Database, { id, generation }: Held): Promise<void> {
+  await db.orm.update(turns).set({ lease_expires_at: 0 }).where(held({ id, generation }))
+}
+
+/** Puts a turn back that was taken and not begun: it is the first in line again. */
+export async function putBack(db: Database, { id, generation }: Held): Promise<void> {
+  await db.orm
+    .update(turns)
+    .set({ state: "queued", instance: null, lease_expires_at: null, start_time: null, attempts: 0 })
+    .where(held({ id, generation }))
+}
+
+type Held = Pick<TurnRow, "id" | "generation">
+
+function held({ id, generation }: Held) {
+  return and(eq(turns.id, id), eq(turns.generation, generation), eq(turns.state, "running"))
 }
 
 /** The turns of a chat that have not ended, first in line first. */
@@ -85,12 +115,11 @@ export async function takeOver(db: Database, { instance, now, expires_at, all }:
     .returning()
 }
 
-/** Takes the first in line of chats where nobody runs a turn: their instance died between two turns. */
-export async function takeStranded(
-  db: Database,
-  { instance, expires_at, now }: TakeOver,
-  before: string,
-): Promise<TurnRow[]> {
+/**
+ * Takes the first in line of chats where nobody runs a turn: its instance left it behind when it shut down. There is no other
+ * way to come to this, since the next in line is taken in the commit that ends the one before.
+ */
+export async function takeStranded(db: Database, { instance, expires_at, now }: TakeOver): Promise<TurnRow[]> {
   const take = db.orm
     .update(turns)
     .set({
@@ -104,7 +133,6 @@ export async function takeStranded(
     .where(
       and(
         eq(turns.state, "queued"),
-        lt(turns.create_time, before),
         sql`not exists (select 1 from ${turns} o where o.session_id = ${turns}.session_id and o.state in ('queued', 'running') and o.seq < ${turns}.seq)`,
       ),
     )

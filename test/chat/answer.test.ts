@@ -1,24 +1,19 @@
 // The bot's message in the making: what is streamed when, what is kept when, and what is in the end.
 import { expect, test } from "bun:test"
 import fc from "fast-check"
-import { Answer } from "../../src/chat/answer.ts"
+import { Answer, type AnswerDeps, type Kept } from "../../src/chat/answer.ts"
 import type { Progress } from "../../src/protocol/server-frame.ts"
 import { FakeClock } from "../support/clock.ts"
 
-interface Kept {
-  readonly text: string
-  readonly reasoning: string
-  readonly checkpoint: unknown
-}
-
-function scene(limit = 1_000_000) {
+function scene(limit = 1_000_000, over: Partial<AnswerDeps> = {}) {
   const clock = new FakeClock()
   const published: Progress[] = []
   const kept: Kept[] = []
   const answer = new Answer({
-    ...{ turn_id: "trn_1", message_id: "msg_1", clock, limit },
-    publish: (progress) => published.push(progress),
-    keep: (text, reasoning, left) => kept.push({ text, reasoning, checkpoint: left }),
+    ...{ turn_id: "trn_1", message_id: "msg_1", generation: 1, clock, limit },
+    publish: (progress) => void published.push(progress),
+    keep: (one) => void kept.push(one),
+    ...over,
   })
   const say = (text: string) => answer.add({ type: "text", text })
   const think = (text: string) => answer.add({ type: "reasoning", text })
@@ -175,7 +170,7 @@ test("what was said last is kept within a second also when the bot then falls si
   await clock.advance(999)
   expect(kept).toEqual([])
   await clock.advance(1)
-  expect(kept).toEqual([{ text: "Let me look that up.", reasoning: "", checkpoint: undefined }])
+  expect(kept).toMatchObject([{ text: "Let me look that up.", reasoning: "", checkpoint: undefined }])
   await clock.advance(60_000)
   expect(kept).toHaveLength(1)
   expect(clock.waiting).toBe(0)
@@ -203,9 +198,10 @@ test("a handler's checkpoint is kept at once, with what was said until then", ()
   answer.add({ type: "checkpoint", checkpoint: { step: 1 } })
   say("b")
   answer.add({ type: "checkpoint", checkpoint: null })
+  const resume_from = (text: number) => ({ text, reasoning: 0, parts: [] })
   expect(kept).toEqual([
-    { text: "a", reasoning: "", checkpoint: { step: 1 } },
-    { text: "ab", reasoning: "", checkpoint: null },
+    { text: "a", reasoning: "", checkpoint: { step: 1 }, resume_from: resume_from(1) },
+    { text: "ab", reasoning: "", checkpoint: null, resume_from: resume_from(2) },
   ])
   expect(answer.checkpoint).toBeNull()
 })
@@ -273,4 +269,29 @@ test("[P6.1] whatever is said in whatever pieces, the pieces put together are th
     }),
     { numRuns: 200, seed: 1 },
   )
+})
+
+test("[P6.9] a later run takes back what the one before said beyond its checkpoint, and goes on after it", async () => {
+  const tool = { type: "tool" as const, tool_call_id: "1", name: "n", state: "completed" as const }
+  const draft = { text: "Once ", reasoning: "hm", parts: [tool] }
+  const { answer, published, kept, say } = scene(100, { generation: 2, draft })
+  const about = { turn_id: "trn_1", message_id: "msg_1", generation: 2 }
+  expect(published.splice(0)).toEqual([
+    { kind: "reasoning", ...about, offset: 0, text: "hm" },
+    { kind: "tool", ...about, tool },
+    { kind: "text", ...about, offset: 0, text: "Once " },
+  ])
+  expect(kept.splice(0)).toEqual([{ text: "Once ", reasoning: "hm", checkpoint: undefined, resume_from: undefined }])
+  say("again")
+  expect(published).toEqual([{ kind: "text", ...about, offset: 5, text: "again" }])
+  answer.finish()
+  expect(answer.text).toBe("Once again")
+  expect(answer.parts).toEqual([{ type: "reasoning", text: "hm" }, tool])
+})
+
+test("[P6.9] a later run without anything to go on from says that there is nothing yet", () => {
+  const { published } = scene(100, { generation: 3 })
+  expect(published).toEqual([
+    { kind: "text", turn_id: "trn_1", message_id: "msg_1", generation: 3, offset: 0, text: "" },
+  ])
 })

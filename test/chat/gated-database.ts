@@ -2,6 +2,7 @@
 import type { Client, InStatement } from "@libsql/client"
 import { drizzle } from "drizzle-orm/libsql"
 import type { Database } from "../../src/store/database.ts"
+import { withStoreErrors } from "../../src/store/faults.ts"
 import * as schema from "../../src/store/schema.ts"
 import { until } from "../support/until.ts"
 
@@ -12,6 +13,8 @@ export interface GatedDatabase extends Database {
   open(): void
   /** Resolves when so many wait. */
   waiting(count?: number): Promise<void>
+  /** The next statement or batch that matches is executed, and its answer is lost. */
+  loseAnswer(pattern: RegExp): void
   /** Everything fails from now on, as if the store were out of reach. */
   cut(): void
   mend(): void
@@ -20,14 +23,19 @@ export interface GatedDatabase extends Database {
 export function gated(db: Database): GatedDatabase {
   let gate: { pattern: RegExp; where: "before" | "after" } | null = null
   let away = false
+  let lost: RegExp | null = null
   const held: (() => void)[] = []
 
   async function pass(given: unknown, where: "before" | "after"): Promise<void> {
     if (away) throw new Error("the store is out of reach")
     const statements = (Array.isArray(given) ? given : [given]) as InStatement[]
-    const matches = (statement: InStatement) =>
-      gate?.where === where && gate.pattern.test(typeof statement === "string" ? statement : statement.sql)
-    if (statements.some(matches)) await new Promise<void>((resolve) => held.push(resolve))
+    const matches = (pattern: RegExp) =>
+      statements.some((statement) => pattern.test(typeof statement === "string" ? statement : statement.sql))
+    if (gate?.where === where && matches(gate.pattern)) await new Promise<void>((resolve) => held.push(resolve))
+    if (where === "after" && lost && matches(lost)) {
+      lost = null
+      throw new Error("the answer of the store was lost")
+    }
   }
 
   const client = new Proxy(db.client, {
@@ -44,7 +52,7 @@ export function gated(db: Database): GatedDatabase {
     },
   }) satisfies Client
   return {
-    ...{ kind: db.kind, label: db.label, client, orm: drizzle(client, { schema }) },
+    ...{ kind: db.kind, label: db.label, client, orm: drizzle(withStoreErrors(client), { schema }) },
     close: () => db.close(),
     shut(pattern, where = "before") {
       gate = { pattern, where }
@@ -54,6 +62,9 @@ export function gated(db: Database): GatedDatabase {
       for (const resolve of held.splice(0)) resolve()
     },
     waiting: (count = 1) => until(() => held.length >= count, `${count} statements at the gate`),
+    loseAnswer(pattern) {
+      lost = pattern
+    },
     cut() {
       away = true
     },

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test"
 import { turnOfTheLoop } from "../support/clock.ts"
 import { until } from "../support/until.ts"
-import { openScene, user } from "./scene.ts"
+import { openBeside, openScene, user } from "./scene.ts"
 
 const reads = { chat: /from "sessions" where/, turn: /from "turns" where "turns"."id"/, context: /inner join/ }
 
@@ -174,10 +174,10 @@ test("who comes back while the chat is being paused finds it active, in memory a
   expect((await manager.findOwn(user, "c1")).lifecycle).toBe("active")
 })
 
-test("[P4.4] a shutdown between two turns ends the second at once, as drained", async () => {
+test("[P6.9] a shutdown between two turns leaves the second, which has not begun, to an instance that stays", async () => {
   await using scene = await openScene()
   const { bot, db, manager } = scene
-  const follower = await scene.join()
+  await scene.join()
   await scene.say("one")
   await scene.say("two")
   db.shut(reads.turn)
@@ -187,7 +187,13 @@ test("[P4.4] a shutdown between two turns ends the second at once, as drained", 
   await turnOfTheLoop()
   db.open()
   await drained
-  expect(follower.frames.findLast(({ type }) => type === "end")?.data).toMatchObject({ reason: "drained" })
+  expect(bot.runs).toBe(1)
+  await using other = await openBeside(scene)
+  const run = await other.bot.run()
+  expect(run.context).toMatchObject({ attempt: 1, message: { message: "two" } })
+  run.done()
+  await other.published("end")
+  expect(other.bus.published.find(({ type }) => type === "end")?.data).toMatchObject({ state: "completed" })
 })
 
 test("a shutdown waits for a message that is being stored, and gives its turn its time", async () => {

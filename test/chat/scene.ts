@@ -125,6 +125,8 @@ export interface Scene extends AsyncDisposable {
   readonly db: GatedDatabase
   readonly bot: ReturnType<typeof scriptedHandler>
   readonly manager: ChatManager
+  /** Can the bot go on after a crash? */
+  readonly resumable: boolean
   readonly session: Session
   /** Joins a new follower and waits for the end of the replay. */
   join(request?: { cursor?: number }): Promise<TestFollower>
@@ -137,12 +139,12 @@ export interface Scene extends AsyncDisposable {
 
 /** A second instance on the same database. Both must be listed in one `await using` order: this one ends first. */
 export function openBeside(scene: Scene): Promise<Scene> {
-  return open({}, scene.clock, { ...scene.db, kind: "server" }, scene)
+  return open({}, scene.clock, { ...scene.db, kind: "server" }, { first: scene, resumable: scene.resumable })
 }
 
-export async function openScene(env: Environment = {}): Promise<Scene> {
+export async function openScene(env: Environment = {}, { resumable = false } = {}): Promise<Scene> {
   const real = await openTestDatabase()
-  const scene = await open(env, new FakeClock(), gated(real))
+  const scene = await open(env, new FakeClock(), gated(real), { resumable })
   return {
     ...scene,
     async [Symbol.asyncDispose]() {
@@ -152,9 +154,14 @@ export async function openScene(env: Environment = {}): Promise<Scene> {
   }
 }
 
-async function open(env: Environment, clock: FakeClock, db: GatedDatabase, first?: Scene): Promise<Scene> {
+async function open(
+  env: Environment,
+  clock: FakeClock,
+  db: GatedDatabase,
+  { first, resumable }: { first?: Scene; resumable: boolean },
+): Promise<Scene> {
   const bus = new LossyBus()
-  const bot = scriptedHandler()
+  const bot = scriptedHandler("scripted", { resumable })
   const config = loadConfig(env)
   const followers = new Set<TestFollower>()
   const registry = await createRegistry({ flows: [scripted], model: config.model }, { scripted: bot.handler })
@@ -178,7 +185,7 @@ async function open(env: Environment, clock: FakeClock, db: GatedDatabase, first
     return made
   }
   return {
-    ...{ clock, bus, db, bot, manager, session, follower },
+    ...{ clock, bus, db, bot, manager, session, follower, resumable },
     async join(request = {}) {
       const made = follower()
       await manager.join(made, session.id, { ...request, trace_id: "t-join" })

@@ -124,3 +124,27 @@ test("[P6.1] however pieces overlap, repeat and come out of order, what is kept 
     { numRuns: 300, seed: 1 },
   )
 })
+
+const of = (generation: number, offset: number, piece: string): Progress => ({ ...text(offset, piece), generation })
+
+test("[P6.9] a later run takes back what an earlier one said; what the earlier one still says is dropped", () => {
+  const streams = streamsOf(text(0, "Once upon "), of(2, 0, "Once "), text(10, "a time"), of(2, 5, "more"))
+  expect(dataOf(streams)).toEqual([of(2, 0, "Once more")])
+  // A client cannot say which run the text that it has is of.
+  expect(dataOf(streams, { msg_1: 9 })).toEqual([of(2, 0, "Once more")])
+})
+
+test("[P6.9] that a later run has said nothing yet is told to those who saw the earlier one, and to late joiners", () => {
+  const streams = streamsOf(text(0, "Once"))
+  expect(streams.add(of(2, 0, ""), "trace-1")).toEqual([of(2, 0, "")])
+  expect(dataOf(streams)).toEqual([of(2, 0, "")])
+})
+
+test("[P6.9] a later run whose beginning was lost is shown when the beginning is known", () => {
+  const streams = streamsOf(text(0, "Once"))
+  expect(streams.add(of(2, 5, "more"), "trace-1")).toEqual([])
+  expect(streams.isBroken("msg_1")).toBe(true)
+  const kept = { id: "trn_1", answer_id: "msg_1", trace_id: "trace-1", partial_text: "Once ", partial_reasoning: "" }
+  expect(streams.addKept({ ...kept, partial_generation: 1 })).toEqual([])
+  expect(streams.addKept({ ...kept, partial_generation: 2 })).toEqual([of(2, 0, "Once "), of(2, 5, "more")])
+})

@@ -70,6 +70,8 @@ export function context<Options>({ text = "Hello", ...over }: Given<Options>): H
     message: message({ message: text }),
     history: [],
     checkpoint: null,
+    resuming: false,
+    attempt: 1,
     signal: new AbortController().signal,
     clock: systemClock,
     language: "en",

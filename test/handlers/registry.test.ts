@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test"
 import { z } from "zod"
-import { Config, ConfigError } from "../../src/config.ts"
+import { ConfigError } from "../../src/config.ts"
 import { defineHandler } from "../../src/handlers/handler.ts"
 import { createRegistry } from "../../src/handlers/registry.ts"
+import { Config } from "../../src/settings.ts"
 import { collect, context, joined } from "./context.ts"
 
 const service = { base_url: "https://model.test/v1", api_key: "sk-1", name: "big" }

@@ -9,9 +9,11 @@ import { type ServiceProcess, startService, temporaryFolder } from "../support/p
 
 const long = Array.from({ length: 1000 }, (_, place) => `word-${place}`).join(" ")
 
-async function start(folder: string): Promise<ServiceProcess> {
-  // An answer in 20 pieces of 450 characters each.
-  const flows = [{ handler: "echo", options: { delay_ms: 50, max_pieces: 20 } }]
+// An answer in 20 pieces of 450 characters each.
+const echo = { handler: "echo", options: { delay_ms: 50, max_pieces: 20 } }
+
+async function start(folder: string, flow: object = echo): Promise<ServiceProcess> {
+  const flows = [flow]
   const config = join(folder, "config.yaml")
   await Bun.write(config, JSON.stringify({ flows }))
   return startService({ env: { DATA_DIR: folder, CHAT_CONFIG: config, LOG_LEVEL: "warn" } })
@@ -78,6 +80,25 @@ test("[P6.4] a stop that was asked for survives kill -9: the turn ends as stoppe
   await back.settled()
   const ends = back.events.flatMap((frame) => (frame.type === "end" ? [frame.data] : []))
   expect(ends).toMatchObject([{ state: "interrupted", reason: "stopped" }])
+}, 20_000)
+
+test("[P6.9] kill -9 in the middle of the answer of a bot that can go on: it is finished after the restart, every word once", async () => {
+  await using folder = await temporaryFolder()
+  const counter = { handler: join(import.meta.dir, "../support/bots/counter.ts") }
+  await using first = await start(folder.path, counter)
+  const client = await connect(first, folder.path)
+  await client.say("count", "m1")
+  await client.next("progress", ({ data }) => data.kind === "text" && data.text.includes("35 "))
+  first.kill("SIGKILL")
+  await first.exited
+  await using second = await start(folder.path, counter)
+  const back = await connect(second, folder.path)
+  await back.join({ cursor: 1 })
+  await back.seen(3)
+  const [result, end] = back.events
+  const hundred = Array.from({ length: 100 }, (_, at) => `${at + 1} `).join("")
+  expect(result).toMatchObject({ type: "result", data: { message: hundred, state: "completed" } })
+  expect(end).toMatchObject({ type: "end", data: { state: "completed", reason: "done" } })
 }, 20_000)
 
 test("[P8.1] SIGTERM of a real process: the running answer is completed, clients get 4001, the exit code is 0", async () => {

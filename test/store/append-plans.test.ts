@@ -21,7 +21,7 @@ import {
   turnById,
 } from "../../src/store/turns.ts"
 import { openTestDatabase, planOf, watched } from "../support/database.ts"
-import { appendOf, endOf, openChat, questionOf, time } from "./appends.ts"
+import { appendOf, endOf, openChat, questionOf } from "./appends.ts"
 
 /** Ways to find rows whose number does not grow with the log. */
 const short = [
@@ -135,7 +135,7 @@ test("recovery looks at turns that are open, not at all there ever were", async 
   const request = { instance: "i", now: 1, expires_at: 2 }
   await takeOver(db, { ...request, all: true })
   await takeOver(db, { ...request, all: false })
-  await takeStranded(db, { ...request, all: false }, time)
+  await takeStranded(db, { ...request, all: false })
   for (const sql of [...db.single, ...db.batches.flat()]) {
     const plan = await planOf(db, sql)
     expect(plan).not.toContain("SCAN")

@@ -21,7 +21,6 @@ import type { Opened } from "./append-property.ts"
 import { appendOf, endOf, openChat, questionOf, time } from "./appends.ts"
 
 const now = Date.parse(time)
-const late = new Date(now + 60_000).toISOString()
 const request: TakeOver = { instance: "ins_new", now, expires_at: now + 15_000, all: false }
 
 /** A chat with a turn that `instance` runs until `until`, and others in line. */
@@ -89,14 +88,13 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
       for (const row of taken.flat()) expect(row.generation).toBe(2)
     })
 
-    test("takeStranded takes the first in line of chats where nobody runs, after their time, each once", async () => {
+    test("takeStranded takes the first in line of chats where nobody runs, each once", async () => {
       await using it = await open()
       const stranded = await working(it.db, "ins_dead", now, 2)
       await stranded.writer.append(endOf(stranded.chat, stranded.turn))
       await working(it.db, "ins_alive", now, 1)
-      expect(await takeStranded(it.db, request, time)).toEqual([])
       const races = await Promise.all(
-        ["ins_a", "ins_b", "ins_c"].map((instance) => takeStranded(it.db, { ...request, instance }, late)),
+        ["ins_a", "ins_b", "ins_c"].map((instance) => takeStranded(it.db, { ...request, instance })),
       )
       const taken = races.flat()
       expect(taken).toMatchObject([
@@ -113,7 +111,7 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
       if (!one || !gone) throw new Error("no chat")
       for (const { chat, writer, turn } of chats) await writer.append(endOf(chat, turn))
       await gone.writer.append(appendOf(gone.chat, { session: { state: "ended", lifecycle: "ended" } }))
-      expect(await takeStranded(it.db, request, late)).toHaveLength(2)
+      expect(await takeStranded(it.db, request)).toHaveLength(2)
       const { sessions = [] } = await everything(it.db)
       const stateOf = ({ id }: Session) => sessions.find((row) => row.id === id)?.state
       expect([stateOf(one.chat), stateOf(gone.chat)]).toEqual(["running", "ended"])

@@ -23,7 +23,7 @@ export interface ScriptedHandler {
   readonly runs: number
 }
 
-export function scriptedHandler(name = "scripted"): ScriptedHandler {
+export function scriptedHandler(name = "scripted", { resumable = false } = {}): ScriptedHandler {
   const begun: ScriptedRun[] = []
   const waiting: ((run: ScriptedRun) => void)[] = []
   let runs = 0
@@ -31,6 +31,7 @@ export function scriptedHandler(name = "scripted"): ScriptedHandler {
   const handler = defineHandler({
     name,
     description: "says what the test says",
+    resumable,
     options: z.looseObject({}),
     run(context) {
       runs += 1

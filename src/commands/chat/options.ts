@@ -4,7 +4,8 @@ import { resolveSecret } from "../../auth/secret.ts"
 import { issueToken } from "../../auth/token.ts"
 import type { TokenSource } from "../../client/token.ts"
 import { systemClock } from "../../clock.ts"
-import { type Config, givenToken, loadConfig } from "../../config.ts"
+import { givenToken, loadConfig } from "../../config.ts"
+import type { Config } from "../../settings.ts"
 import { UsageError } from "../start-up.ts"
 
 export const usage = `usage: bun run chat [--url ws://host:port] [--flow <flow_id>] [--chat <chat_id>] [--lang en|zh]

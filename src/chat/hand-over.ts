@@ -1,0 +1,24 @@
+// A shutdown that could not wait for a turn leaves it to an instance that stays, if that one can go on with it.
+import type { Log } from "../log.ts"
+import { putBack, releaseLease } from "../store/turns.ts"
+import type { LiveChat } from "./live-chat.ts"
+import type { HeldTurn, TurnDeps } from "./turn.ts"
+
+/** False: nobody could go on with it, it is to be ended here. */
+export async function handOver(
+  { db, registry }: Pick<TurnDeps, "db" | "registry">,
+  { session }: Pick<LiveChat, "session">,
+  turn: HeldTurn,
+  begun: boolean,
+  log: Log,
+): Promise<boolean> {
+  const resumable = registry.pick(session.flow_id, session.chat_type)?.handler.resumable ?? false
+  if (begun && !resumable) return false
+  try {
+    await (begun ? releaseLease(db, turn) : putBack(db, turn))
+    log.info({}, "the turn was left to another instance")
+  } catch (error) {
+    log.warn({ err: error }, "the turn could not be handed over; it is taken over when its lease ends")
+  }
+  return true
+}

@@ -1,0 +1,26 @@
+// A turn as the store has it, made ready to be run: with its question, and with what an earlier run left.
+import { isLanguage } from "../language/language.ts"
+import type { Database } from "../store/database.ts"
+import { messageByKey } from "../store/events.ts"
+import type { TurnRow } from "../store/schema.ts"
+import type { Draft } from "./answer.ts"
+import type { HeldTurn } from "./turn.ts"
+
+/** Throws `store_unavailable` when the question cannot be read now. */
+export async function heldTurn(db: Database, row: TurnRow): Promise<HeldTurn> {
+  const question = await messageByKey(db, row.message_id)
+  if (!question) throw new Error(`the turn ${row.id} has no question`)
+  const { id, answer_id, seq, generation, trace_id, attempts } = row
+  const language = isLanguage(row.language) ? row.language : "en"
+  return { id, answer_id, seq, generation, trace_id, language, question, attempts, resume: resumeOf(row) }
+}
+
+function resumeOf({ resume_from, checkpoint, ...row }: TurnRow): HeldTurn["resume"] {
+  if (!resume_from) return null
+  const draft: Draft = {
+    text: row.partial_text.slice(0, resume_from.text),
+    reasoning: row.partial_reasoning.slice(0, resume_from.reasoning),
+    parts: resume_from.parts,
+  }
+  return { draft, checkpoint }
+}

@@ -1,0 +1,130 @@
+// Every key of the configuration: its shape, unit and default. Read and merged by config.ts.
+import { z } from "zod"
+import { ChatType } from "./protocol/session.ts"
+
+/** A number, or one written as text, as the environment has it. Nothing else is taken for a number, `true` least of all. */
+function numberOf<Schema extends z.ZodType<number, number>>(schema: Schema) {
+  return z.preprocess(
+    (value) =>
+      typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value)) ? Number(value) : value,
+    schema,
+  )
+}
+
+const seconds = numberOf(z.number().positive().max(86_400))
+const count = (max = Number.MAX_SAFE_INTEGER) => numberOf(z.int().min(1).max(max))
+const text = z.string().trim().min(1)
+/** A list in YAML, or words with commas between in the environment. */
+const list = z.preprocess(
+  (value) =>
+    typeof value === "string"
+      ? value
+          .split(",")
+          .map((word) => word.trim())
+          .filter(Boolean)
+      : value,
+  z.array(text),
+)
+
+export const ChatConfig = z.strictObject({
+  /** UTF-16 units of a message's text. */
+  max_message_length: count(1_000_000).default(10_000),
+  /** UTF-16 units of one answer, thinking included; what grows beyond it is cut off there. */
+  max_answer_length: count(100_000_000).default(1_000_000),
+  /** Messages that a bot gets as context, and that a snapshot holds. */
+  max_history_messages: count(1000).default(50),
+  /** Seconds between pings. */
+  heartbeat_interval: seconds.default(30),
+  /** Seconds that a chat without any connection stays active; then it is paused and leaves memory. */
+  connection_timeout: seconds.default(300),
+  /** Chats that this instance serves at the same time. */
+  max_concurrent_sessions: count().default(1000),
+  /** Sockets that one user may have open on this instance. */
+  max_connections_per_user: count().default(100),
+  /** Chats that one user may have joined at the same time, over all sockets on this instance. */
+  max_chats_per_user: count().default(200),
+  /** New chats a minute that one user may make on average, and at once. */
+  new_chats_rate: numberOf(z.number().positive()).default(60),
+  new_chats_burst: count().default(200),
+  /** Chats that one socket may join. */
+  max_chats_per_connection: count().default(100),
+  /** Bytes of one frame from a client. */
+  max_frame_bytes: count(1_048_576).default(131_072),
+  /** Runs of a turn whose instance dies each time, before it is given up. What the bot keeps on the way starts the count anew. */
+  max_turn_attempts: count(100).default(3),
+  /** Messages that may wait in one chat while a turn runs. */
+  max_queued_turns: count(1000).default(20),
+  /** Events that are replayed at most; a client further behind gets a snapshot. */
+  max_replay_events: count().default(5000),
+  /** Frames a second that one socket may send on average. */
+  rate_limit: numberOf(z.number().positive()).default(20),
+  /** Frames that one socket may send at once. */
+  rate_burst: count().default(60),
+  /** Seconds that running turns get at shutdown. */
+  drain_timeout: numberOf(z.number().min(0).max(300)).default(20),
+  /** Origins of browser pages that may connect, besides loopback ones; `*` = any. */
+  allowed_origins: list.default([]),
+})
+export type ChatConfig = z.infer<typeof ChatConfig>
+
+export const FlowConfig = z.strictObject({
+  /** A flow_id, or a beginning with `*` at the end. */
+  flow_id: z
+    .string()
+    .regex(/^[A-Za-z0-9._~:-]*\*?$/)
+    .default("*"),
+  chat_type: ChatType.default("NORMAL"),
+  /** Name of the handler, or of a package; or the path of a module, from the file's folder: ./ or ../ or absolute. */
+  handler: text,
+  /** The handler's own options. */
+  options: z.record(z.string(), z.json()).default({}),
+})
+export type FlowConfig = z.infer<typeof FlowConfig>
+
+export const Config = z.strictObject({
+  /** Address to listen on. */
+  host: text.default("127.0.0.1"),
+  /** TCP port; 0 = any free one. */
+  port: numberOf(z.int().min(0).max(65_535)).default(3000),
+  /** Folder for the embedded database and the secret. */
+  data_dir: text.default("data"),
+  database: z
+    .strictObject({
+      /** file:, http:, https: or libsql:. Default: chat.db in data_dir. */
+      url: z
+        .string()
+        .regex(/^(file:|https?:\/\/|libsql:\/\/)/, "must begin with file:, http://, https:// or libsql://")
+        .optional(),
+      auth_token: text.optional(),
+      /** A replica near this instance, for reads. */
+      replica_url: z
+        .string()
+        .regex(/^(https?|libsql):\/\//, "must begin with http://, https:// or libsql://")
+        .optional(),
+    })
+    .prefault({}),
+  /** nats://host:port, the bus between instances. */
+  nats_url: z
+    .string()
+    .regex(/^(nats|tls):\/\//, "must begin with nats:// or tls://")
+    .optional(),
+  /** Signs and checks tokens (HS256): at least 32 bytes (RFC 7518, 3.2). Default: made at the first start and kept in data_dir. */
+  jwt_secret: z
+    .string()
+    .refine((secret) => Buffer.byteLength(secret) >= 32, "must have at least 32 bytes")
+    .optional(),
+  model: z
+    .strictObject({
+      /** Of an OpenAI-compatible service, with the version: https://.../v1 */
+      base_url: z.url({ protocol: /^https?$/ }).optional(),
+      api_key: text.optional(),
+      /** Which model to ask for; servers of a single model mostly ignore it. */
+      name: text.default("default"),
+    })
+    .prefault({}),
+  log_level: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  chat: ChatConfig.prefault({}),
+  /** Which bot serves which flow; the first that fits is taken. Default: every flow of type NORMAL. */
+  flows: z.array(FlowConfig).optional(),
+})
+export type Config = z.infer<typeof Config>
