@@ -24,6 +24,8 @@ export const errorTable = {
   method_not_allowed: { http: 405, close: null, retry: false },
   flow_mismatch: { http: 409, close: 4501, retry: false },
   id_conflict: { http: 409, close: null, retry: false },
+  conflict: { http: 409, close: null, retry: false },
+  not_waiting: { http: 409, close: null, retry: false },
   session_ended: { http: 409, close: null, retry: false },
   chat_exists: { http: 409, close: null, retry: false },
   busy: { http: 409, close: null, retry: true },

@@ -1,5 +1,6 @@
 // Every key of the configuration: its shape, unit and default. Read and merged by config.ts.
 import { z } from "zod"
+import { Policy } from "./protocol/client-frame.ts"
 import { ChatType } from "./protocol/session.ts"
 
 /** A number, or one written as text, as the environment has it. Nothing else is taken for a number, `true` least of all. */
@@ -76,6 +77,8 @@ export const FlowConfig = z.strictObject({
   chat_type: ChatType.default("NORMAL"),
   /** Name of the handler, or of a package; or the path of a module, from the file's folder: ./ or ../ or absolute. */
   handler: text,
+  /** What to do with a message that comes while a turn is open and names no policy itself (P6.3). Default: enqueue. */
+  policy: Policy.optional(),
   /** The handler's own options. */
   options: z.record(z.string(), z.json()).default({}),
 })

@@ -4,6 +4,7 @@ import type { Exchange, Spoken } from "../handlers/handler.ts"
 import type { Message } from "../protocol/message.ts"
 import type { TurnOver } from "../protocol/turn.ts"
 import type { Database } from "../store/database.ts"
+import { merged } from "../store/merged.ts"
 import { checkpointBefore, exchangesBefore } from "../store/turns.ts"
 
 export interface Known {
@@ -31,7 +32,9 @@ export class Context {
   }
 
   heard({ turn_id, ...message }: Message): void {
-    if (turn_id) this.#questions.set(turn_id, spoken(message))
+    if (!turn_id) return
+    const before = this.#questions.get(turn_id)
+    this.#questions.set(turn_id, before ? merged(before, [spoken(message)]) : spoken(message))
   }
 
   answered({ turn_id, ...message }: Message): void {

@@ -41,6 +41,7 @@ export function openTurnOf(turn: TurnRow): OpenTurn {
   return {
     turn_id: turn.id,
     message_id: turn.message_id,
+    ...(turn.merged ? { merged: turn.merged } : {}),
     state: turn.state === "running" ? "running" : "queued",
     create_time: turn.create_time,
   }

@@ -1,15 +1,19 @@
 // A turn as the store has it, made ready to be run: with its question, and with what an earlier run left.
 import { isLanguage } from "../language/language.ts"
 import type { Database } from "../store/database.ts"
-import { messageByKey } from "../store/events.ts"
+import { messagesByKey } from "../store/events.ts"
+import { merged } from "../store/merged.ts"
 import type { TurnRow } from "../store/schema.ts"
 import type { Draft } from "./answer.ts"
 import type { HeldTurn } from "./turn.ts"
 
 /** Throws `store_unavailable` when the question cannot be read now. */
 export async function heldTurn(db: Database, row: TurnRow): Promise<HeldTurn> {
-  const question = await messageByKey(db, row.message_id)
-  if (!question) throw new Error(`the turn ${row.id} has no question`)
+  const messages = await messagesByKey(db, [row.message_id, ...(row.merged ?? [])])
+  // Of several, those that were deleted are not asked; when all were, the turn is not.
+  const [first = messages[0], ...later] = messages.filter(({ deleted_at }) => !deleted_at)
+  if (!first) throw new Error(`the turn ${row.id} has no question`)
+  const question = merged(first, later)
   const { id, answer_id, seq, generation, trace_id, attempts } = row
   const language = isLanguage(row.language) ? row.language : "en"
   return { id, answer_id, seq, generation, trace_id, language, question, attempts, resume: resumeOf(row) }

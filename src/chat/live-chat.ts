@@ -1,6 +1,6 @@
 // Way 10: one chat that somebody here looks at or works on. Takes what the bus delivers, in `seq` order, keeps the state
 // that the events add up to, and hands each frame on, encoded once.
-import { type Clock, timestamp } from "../clock.ts"
+import type { Clock } from "../clock.ts"
 import type { Log } from "../log.ts"
 import { encode } from "../protocol/codec.ts"
 import type { Progress, ServerFrame } from "../protocol/server-frame.ts"
@@ -10,10 +10,10 @@ import type { Database } from "../store/database.ts"
 import { type ChatState, eventsSince } from "../store/events.ts"
 import type { TurnRow } from "../store/schema.ts"
 import { Context } from "./context.ts"
+import { fold } from "./fold.ts"
 import type { Follower } from "./follower.ts"
-import { type DurableFrame, frameOf, isDurable, openTurnOf, questionOf } from "./frames.ts"
+import { type ChatView, type DurableFrame, frameOf, isDurable, openTurnOf, questionOf } from "./frames.ts"
 import { Ring } from "./ring.ts"
-import { afterTurn } from "./state.ts"
 import { Streams } from "./streams.ts"
 import { TextGaps } from "./text-gaps.ts"
 
@@ -52,9 +52,7 @@ export class LiveChat {
   /** How many are at work with it; it stays in memory for so long. */
   holds = 0
   readonly #deps: LiveChatDeps
-  #session: Session
-  #turns: OpenTurn[]
-  #question: Question | null
+  #view: ChatView
   /** Events that came before their turn. */
   readonly #ahead = new Map<number, DurableFrame>()
   #filling = false
@@ -65,9 +63,11 @@ export class LiveChat {
 
   constructor(state: ChatState, deps: LiveChatDeps) {
     this.#deps = deps
-    this.#session = state.session
-    this.#turns = state.turns.map(openTurnOf)
-    this.#question = state.question && questionOf(state.question)
+    this.#view = {
+      session: state.session,
+      turns: state.turns.map(openTurnOf),
+      question: state.question && questionOf(state.question),
+    }
     for (const turn of state.turns) {
       if (turn.stop_requested_at) this.#stops.add(turn.id)
       this.streams.addKept(turn)
@@ -77,21 +77,21 @@ export class LiveChat {
   }
 
   get session(): Session {
-    return this.#session
+    return this.#view.session
   }
 
   /** Open turns, first in line first. */
   get turns(): readonly OpenTurn[] {
-    return this.#turns
+    return this.#view.turns
   }
 
   get question(): Question | null {
-    return this.#question
+    return this.#view.question
   }
 
   /** The `seq` up to which everything was taken. */
   get top(): number {
-    return this.#session.last_seq
+    return this.session.last_seq
   }
 
   /** Somebody looks at it or works with it. */
@@ -101,7 +101,7 @@ export class LiveChat {
 
   /** The open turn of this id, or the first in line; undefined when there is none. */
   turn(turn_id?: string): OpenTurn | undefined {
-    return turn_id === undefined ? this.#turns[0] : this.#turns.find((turn) => turn.turn_id === turn_id)
+    return turn_id === undefined ? this.turns[0] : this.turns.find((turn) => turn.turn_id === turn_id)
   }
 
   /** A turn begins to run here. Its stop may have been asked for since the commit that took it. */
@@ -126,13 +126,15 @@ export class LiveChat {
       this.#textGaps.watch(frame.data)
       return
     }
-    if (frame.type === "status") this.#session = { ...this.#session, lifecycle: frame.data.lifecycle }
+    if (frame.type === "status") {
+      this.#view = { ...this.#view, session: { ...this.session, lifecycle: frame.data.lifecycle } }
+    }
     this.#fanOut("events", encode(frame))
   }
 
   #show(pieces: readonly Progress[], trace_id: string): void {
     if (this.followers.size === 0) return
-    const { chat_id } = this.#session
+    const { chat_id } = this.session
     for (const data of pieces) this.#fanOut("deltas", encode({ type: "progress", data, trace_id, chat_id }))
   }
 
@@ -151,32 +153,24 @@ export class LiveChat {
   #apply(frame: DurableFrame): void {
     const text = encode(frame)
     this.#ahead.delete(frame.seq)
-    this.#fold(frame)
-    this.#session = { ...this.#session, last_seq: frame.seq }
+    this.#react(frame)
+    this.#view = fold(this.#view, frame, this.#deps.clock.now())
     this.ring.push(frame.seq, text)
     this.#fanOut("events", text)
-    if (this.#session.deleted_at) this.#deps.onDeleted(this)
+    if (this.session.deleted_at) this.#deps.onDeleted(this)
   }
 
   #fanOut(channel: "events" | "deltas", text: string): void {
-    if (this.followers.size === 0 || this.#deps.fanOut(this.#session.id, channel, text)) return
+    if (this.followers.size === 0 || this.#deps.fanOut(this.session.id, channel, text)) return
     for (const follower of this.followers.values()) follower.checkBacklog()
   }
 
-  /** What an event means for the state; the store's statements say the same in SQL. */
-  #fold(frame: DurableFrame): void {
+  /** What an event sets going here, besides what it adds up to (chat/fold.ts). */
+  #react(frame: DurableFrame): void {
     switch (frame.type) {
-      case "message": {
-        const { turn_id, id, create_time, parts } = frame.data
-        if (parts.some((part) => part.type === "input" && part.input_id === this.#question?.input_id))
-          this.#question = null
-        if (!turn_id) return
+      case "message":
         this.context.heard(frame.data)
-        const state = this.#turns.length === 0 ? "running" : "queued"
-        this.#turns = [...this.#turns, { turn_id, message_id: id, state, create_time }]
-        this.#session = { ...this.#session, state: "running", lifecycle: "active" }
         return
-      }
       case "result":
         this.streams.end(frame.data.id)
         this.context.answered(frame.data)
@@ -186,40 +180,26 @@ export class LiveChat {
         if (this.running && frame.data.turn_id === this.running.turn_id) this.running.stop("stopped")
         return
       case "end": {
-        this.streams.endTurn(frame.data.turn_id)
+        const { turn_id, state } = frame.data
+        this.streams.endTurn(turn_id)
         this.context.ended(frame.data, this.#deps.max_exchanges)
         // Run elsewhere, it may have left a checkpoint that only the store knows.
-        if (this.running?.turn_id !== frame.data.turn_id) this.context.forget()
-        for (const resolve of this.#ends.get(frame.data.turn_id) ?? []) resolve(frame.data.state)
-        this.#ends.delete(frame.data.turn_id)
-        this.#stops.delete(frame.data.turn_id)
-        this.#turns = this.#turns
-          .filter(({ turn_id }) => turn_id !== frame.data.turn_id)
-          .map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn))
-        this.#question = frame.data.question ?? this.#question
-        if (this.#session.state === "ended") return
-        // An open question is waited for, also when a turn between did not ask it.
-        const resting = this.#question ? "waiting_input" : afterTurn(frame.data.state)
-        this.#session = { ...this.#session, state: this.#turns.length > 0 ? "running" : resting }
+        if (this.running?.turn_id !== turn_id) this.context.forget()
+        for (const resolve of this.#ends.get(turn_id) ?? []) resolve(state)
+        this.#ends.delete(turn_id)
+        this.#stops.delete(turn_id)
         return
       }
       case "status": {
-        const { state, turns, changed } = frame.data
+        const { state, changed, feedback } = frame.data
         // The ring holds frames as they were sent; what was deleted may not come out of it again (P4.3).
         if (changed.includes("messages")) {
           this.ring.clear()
-          this.context.forget()
+          if (!feedback) this.context.forget()
         }
         // Whoever ended or deleted it, and on whichever instance: the turn that runs here ends as well (P6.6).
         if (changed.includes("deleted") || (changed.includes("state") && state === "ended"))
           this.running?.stop("stopped")
-        for (const field of ["state", "lifecycle", "topic", "logo"] as const) {
-          if (changed.includes(field)) this.#session = { ...this.#session, [field]: frame.data[field] }
-        }
-        if (this.#session.state === "ended") this.#question = null
-        if (changed.includes("turns")) this.#turns = turns
-        if (changed.includes("deleted"))
-          this.#session = { ...this.#session, deleted_at: timestamp(this.#deps.clock.now()) }
         return
       }
     }
@@ -238,12 +218,12 @@ export class LiveChat {
   async fill(): Promise<void> {
     try {
       for (;;) {
-        const page = await eventsSince(this.#deps.db, this.#session.id, this.top, 200)
-        for (const logged of page) this.#acceptDurable(frameOf(this.#session.chat_id, logged))
+        const page = await eventsSince(this.#deps.db, this.session.id, this.top, 200)
+        for (const logged of page) this.#acceptDurable(frameOf(this.session.chat_id, logged))
         if (page.length < 200) return
       }
     } catch (error) {
-      this.#deps.log.warn({ err: error, chat_id: this.#session.chat_id }, "a gap could not be filled yet")
+      this.#deps.log.warn({ err: error, chat_id: this.session.chat_id }, "a gap could not be filled yet")
       if (this.#ahead.size > 0) this.#awaitGap()
     }
   }

@@ -13,6 +13,7 @@ import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
 import { moveLifecycle, pauseAll } from "../store/session-changes.ts"
 import type { Writer } from "../store/writer.ts"
+import type { Accepted } from "./ask.ts"
 import { type ActiveSession, Audience } from "./audience.ts"
 import {
   type ChangeDeps,
@@ -30,7 +31,7 @@ import type { Caller, Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
 import type { FanOut, LiveChat } from "./live-chat.ts"
 import { LiveChats } from "./live-chats.ts"
-import { type Accepted, MessageHandler } from "./message-handler.ts"
+import { MessageHandler } from "./message-handler.ts"
 import type { ResumeRequest } from "./resume.ts"
 import { startSafetyNet } from "./safety-net.ts"
 import { lifecyclesBefore } from "./state.ts"
@@ -102,6 +103,7 @@ export class ChatManager {
     this.#turns = new TurnRunner({ ...deps, emitter, chats: this.#chats })
     this.#messages = new MessageHandler({
       ...{ db, clock, emitter },
+      policyOf: ({ flow_id, chat_type }) => deps.registry.pick(flow_id, chat_type)?.flow.policy ?? "enqueue",
       max_message_length: config.chat.max_message_length,
       max_queued_turns: config.chat.max_queued_turns,
       lease: () => this.#turns.lease(),

@@ -3,16 +3,18 @@ import { ChatError } from "../errors.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Guard, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
-import { messageByClientId, sessionByKey } from "../store/events.ts"
+import { messageByClientId, saidSince, sessionByKey } from "../store/events.ts"
 
-/** The earlier message with the same id and content, or a thrown ChatError that says what stood in the way. */
+/**
+ * The earlier message with the same id and content; undefined when only the line of turns can be the reason; else throws the
+ * ChatError that says what stood in the way.
+ */
 export async function refusalOf(
   db: Database,
   session_id: string,
   guard: Guard,
   message: NewMessage,
-  policy: "enqueue" | "reject",
-): Promise<Message> {
+): Promise<Message | undefined> {
   const earlier = guard.once && (await messageByClientId(db, { session_id, ...guard.once }))
   if (earlier) {
     if (sameContent(earlier, message)) return earlier
@@ -21,9 +23,9 @@ export async function refusalOf(
   const session = await sessionByKey(db, session_id)
   if (!session || session.deleted_at) throw new ChatError("chat_deleted")
   if (session.state === "ended") throw new ChatError("session_ended")
+  if (guard.base_seq !== undefined && (await saidSince(db, session_id, guard.base_seq))) throw new ChatError("conflict")
   if (guard.question !== undefined) throw new ChatError("no_question")
-  if (policy === "reject") throw new ChatError("busy")
-  throw new ChatError("queue_full", { params: { limit: guard.max_open_turns ?? 0 } })
+  return undefined
 }
 
 function sameContent(a: NewMessage, b: NewMessage): boolean {

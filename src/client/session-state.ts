@@ -47,7 +47,12 @@ export class SessionState {
 
   #asked({ data: { id, turn_id, kind, create_time } }: ServerFrameOf<"message">): void {
     if (kind === "text" || kind === "input") this.#question = null // the answer (P6.7)
-    if (turn_id === null || this.#turns.some((turn) => turn.turn_id === turn_id)) return
-    this.#turns = [...this.#turns, { turn_id, message_id: id, state: "queued", create_time }]
+    if (turn_id === null) return
+    const open = this.#turns.find((turn) => turn.turn_id === turn_id)
+    if (!open) this.#turns = [...this.#turns, { turn_id, message_id: id, state: "queued", create_time }]
+    else if (open.message_id !== id && !open.merged?.includes(id)) {
+      const joined = { ...open, merged: [...(open.merged ?? []), id] }
+      this.#turns = this.#turns.map((turn) => (turn === open ? joined : turn))
+    }
   }
 }

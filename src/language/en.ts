@@ -16,6 +16,9 @@ const errors = {
   flow_mismatch:
     "The chat belongs to another bot. Connect with flow '{flow_id}' and chat type {chat_type}, or use another chat_id.",
   id_conflict: "The id was used before for other content. Use a new id for a new message.",
+  conflict:
+    "The conversation went on elsewhere since you last saw it. Look at it again, then say it again if you still want to.",
+  not_waiting: "This message does not wait any more: the answer to it has begun, or is over.",
   session_ended: "The session has ended. Start a new chat to go on.",
   chat_exists: "You already have a chat with this chat_id. Use it, or choose another chat_id.",
   busy: "An answer is being given. Wait for it to end, or stop it, then send again.",

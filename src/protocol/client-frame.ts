@@ -16,12 +16,15 @@ import {
 } from "./ids.ts"
 import { FilePart } from "./message.ts"
 
-/** What to do when a turn is running: wait in line, or be refused with `busy`. */
-export const Policy = z.enum(["enqueue", "reject"])
+/** What to do when turns are open (P6.3). */
+export const Policy = z.enum(["enqueue", "reject", "interrupt", "merge", "latest"]).meta({ id: "Policy" })
 export type Policy = z.infer<typeof Policy>
 
 const said = {
-  policy: Policy.default("enqueue"),
+  /** The flow's when left out. */
+  policy: Policy.optional(),
+  /** The last `seq` that the person had seen: if more was said since, the message is refused with `conflict` (P3.6). */
+  base_seq: Cursor.optional(),
   /** Free JSON of the client, at most 4,096 characters as text. */
   extra: Text.max(4096).optional(),
 }
@@ -45,6 +48,22 @@ export const SaidInput = z.object({
   ...said,
 })
 
+/** Another text for a message that still waits in line (P6.10). */
+export const SaidEdit = z.object({
+  kind: z.literal("edit"),
+  message_id: MessageId,
+  text: Text.min(1),
+  /** As of when the person knows the message: if it was changed since, the edit is refused with `conflict`. */
+  base_seq: Cursor.optional(),
+})
+/** How an answer is liked (P6.11). */
+export const SaidFeedback = z.object({
+  kind: z.literal("feedback"),
+  message_id: MessageId,
+  /** 0 = no opinion, 1 = liked, 2 = disliked. */
+  liked: z.int().min(0).max(2),
+})
+
 /** Is every string in it, names included, one that can be kept? */
 function holdsText(value: unknown): boolean {
   if (typeof value === "string") return isText(value)
@@ -55,7 +74,7 @@ function holdsText(value: unknown): boolean {
 /** A message without `kind` is text, as in the seed. */
 export const Said = z.preprocess(
   (data) => (typeof data === "object" && data !== null && !("kind" in data) ? { ...data, kind: "text" } : data),
-  z.discriminatedUnion("kind", [SaidText, SaidFile, SaidCommand, SaidInput]),
+  z.discriminatedUnion("kind", [SaidText, SaidFile, SaidCommand, SaidInput, SaidEdit, SaidFeedback]),
 )
 export type Said = z.infer<typeof Said>
 

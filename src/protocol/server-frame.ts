@@ -53,6 +53,10 @@ export const Status = z.object({
   changed: z.array(z.enum(["state", "lifecycle", "topic", "logo", "turns", "messages", "deleted"])),
   /** With `changed: ["messages"]`: these were deleted. */
   deleted_messages: z.array(MessageId).optional(),
+  /** With `changed: ["messages"]`: this one, which waits in line, has another text now. */
+  edited_message: z.object({ message_id: MessageId, message: z.string() }).optional(),
+  /** With `changed: ["messages"]`: how this answer is liked now. */
+  feedback: z.object({ message_id: MessageId, liked: z.int().min(0).max(2) }).optional(),
 })
 export type Status = z.infer<typeof Status>
 

@@ -18,6 +18,8 @@ export const OpenTurn = z
     turn_id: TurnId,
     /** The question. */
     message_id: MessageId,
+    /** Further messages that joined the question while it waited, in order (P6.3, `merge`). */
+    merged: z.array(MessageId).optional(),
     state: z.enum(["queued", "running"]),
     create_time: Timestamp,
   })

@@ -1,10 +1,7 @@
-// One append = one atomic change of one chat: its events, and the rows they speak of. Many appends, of different chats,
-// travel as one JSON parameter and take one statement per table (`appendStatements`), however many they are.
-import type { InStatement } from "@libsql/client"
+// One append = one atomic change of one chat: its events, the rows they speak of, and what must hold for it to happen.
 import type { Message } from "../protocol/message.ts"
 import type { Lifecycle, SessionState } from "../protocol/session.ts"
 import type { TurnEnd } from "../protocol/turn.ts"
-import { jsonParameter } from "./json.ts"
 import type { EventRow, InputRow, TurnRow } from "./schema.ts"
 
 /** A message before its place is known. */
@@ -47,6 +44,12 @@ export interface Guard {
   readonly stoppable?: string
   /** The turn waits in line. */
   readonly queued?: string
+  /** The open turns are exactly these. */
+  readonly line?: readonly string[]
+  /** Nobody, person or bot, said anything after this place (P3.6). */
+  readonly base_seq?: number
+  /** No event after this place is about this message. */
+  readonly untouched?: { readonly ref: string; readonly since: number }
   /** The question is open (P6.7). */
   readonly question?: string
   /** At most so many turns are open (P6.3). */
@@ -66,6 +69,12 @@ export interface Append {
   readonly end_turn?: EndTurn
   /** After `end_turn`: take the next in line, under this lease. */
   readonly claim?: { readonly instance: string; readonly lease_expires_at: number }
+  /** Waiting turns that end without having run. */
+  readonly drop_turns?: readonly string[]
+  /** The message joins the question of a turn that waits. */
+  readonly merge?: { readonly turn_id: string; readonly message_id: string }
+  readonly edit_message?: { readonly id: string; readonly message: string }
+  readonly rate_message?: { readonly id: string; readonly liked: number }
   /** Keeps the wish to stop a turn, so that it survives a crash. */
   readonly stop_turn?: string
   readonly new_input?: Pick<InputRow, "id" | "turn_id" | "prompt" | "schema">
@@ -79,154 +88,4 @@ export interface Append {
     readonly logo?: string | null
     readonly deleted_at?: string
   }
-}
-
-// SQLite renders a json_each value anew each time it is named (3.45): without `materialized` a batch takes three times as long.
-const appends = "with a as materialized (select value from json_each(?1))"
-
-// `s.last_seq` moves in the last statement only. Until then an append was accepted if the event after it is there.
-const accepted = `from a
-  join sessions s on s.id = a.value ->> 'session_id'
-  join events v on v.session_id = s.id and v.seq = s.last_seq + 1`
-
-const insertEvents = `${appends}
-insert into events (session_id, seq, kind, ref, data, trace_id, create_time)
-select s.id, s.last_seq + 1 + e.key, e.value ->> 'kind', e.value ->> 'ref', nullif(e.value -> 'data', 'null'),
-  a.value ->> 'trace_id', a.value ->> 'create_time'
-from a
-join sessions s on s.id = a.value ->> 'session_id'
-join json_each(a.value, '$.events') e
-where (s.deleted_at is null or a.value ->> '$.end_turn.id' = a.value ->> '$.guard.fence.turn_id')
-and (a.value ->> '$.guard.open' is null or s.state <> 'ended')
-and (a.value ->> '$.guard.once.client_id' is null or not exists (select 1 from messages m where m.session_id = s.id
-  and m.user_id = a.value ->> '$.guard.once.user_id' and m.client_id = a.value ->> '$.guard.once.client_id'))
-and (a.value ->> '$.guard.fence.turn_id' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.fence.turn_id'
-  and t.session_id = s.id and t.state = 'running' and t.generation = a.value ->> '$.guard.fence.generation'))
-and (a.value ->> '$.guard.queued' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.queued'
-  and t.session_id = s.id and t.state = 'queued'))
-and (a.value ->> '$.guard.stoppable' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.stoppable'
-  and t.session_id = s.id and t.state in ('queued', 'running') and t.stop_requested_at is null))
-and (a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'
-  and i.session_id = s.id and i.closed_at is null))
-and (a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id
-  and t.state in ('queued', 'running')) <= a.value ->> '$.guard.max_open_turns')
-and (a.value ->> '$.delete_messages' is null or exists (select 1 from json_each(a.value, '$.delete_messages') d
-  join messages m on m.id = d.value where +m.session_id = s.id and m.deleted_at is null))
-returning session_id, seq`
-
-const columns = `id, session_id, chat_id, flow_id, chat_type, user_id, kind, state, message, extra, source, turn_id,
-  client_id, reply_to, liked, create_time, deleted_at`.split(/,\s+/)
-
-const insertMessages = `with m as materialized (select value from json_each(?1))
-insert into messages (${columns.join(", ")}, is_bot, parts, usage, seq)
-select ${columns.map((column) => `m.value ->> '${column}'`).join(", ")},
-  m.value ->> 'is_bot', m.value -> 'parts', nullif(m.value -> 'usage', 'null'), x.seq
-from m
-join sessions s on s.id = m.value ->> 'session_id'
-join events x on x.session_id = s.id and x.seq > s.last_seq and x.ref = m.value ->> 'id' and x.kind in ('message', 'result')`
-
-const endTurns = `${appends}
-update turns set state = j.value ->> '$.end_turn.state', end_time = j.value ->> 'create_time',
-  error = nullif(j.value -> '$.end_turn.error', 'null'), checkpoint = coalesce(j.value -> '$.end_turn.checkpoint', checkpoint),
-  partial_text = '', partial_reasoning = ''
-from (select a.value ${accepted}) j where turns.id = j.value ->> '$.end_turn.id'`
-
-const stopTurns = `${appends}
-update turns set stop_requested_at = j.value ->> 'create_time'
-from (select a.value ${accepted}) j where turns.id = j.value ->> 'stop_turn'`
-
-// The idle chat's new turn is running at once: one commit, not two, between a question and the bot.
-const insertTurns = `${appends},
-n as materialized (select a.value ->> '$.new_turn.id' as id, s.id as session_id,
-  a.value ->> '$.new_turn.message_id' as message_id, v.seq as seq, a.value ->> '$.new_turn.answer_id' as answer_id,
-  a.value ->> '$.new_turn.language' as language, a.value ->> 'trace_id' as trace_id, a.value ->> 'create_time' as create_time,
-  a.value ->> '$.new_turn.instance' as instance, a.value ->> '$.new_turn.lease_expires_at' as lease_expires_at,
-  not exists (select 1 from turns t where t.session_id = s.id and t.state in ('queued', 'running')) as idle
-  ${accepted} where a.value ->> '$.new_turn.id' is not null)
-insert into turns (id, session_id, message_id, seq, answer_id, language, trace_id, create_time,
-  state, instance, lease_expires_at, generation, attempts, start_time)
-select n.id, n.session_id, n.message_id, n.seq, n.answer_id, n.language, n.trace_id, n.create_time,
-  case when n.idle then 'running' else 'queued' end, case when n.idle then n.instance end,
-  case when n.idle then n.lease_expires_at end, n.idle, n.idle, case when n.idle then n.create_time end
-from n
-returning session_id, state`
-
-const claimTurns = `${appends}
-update turns set state = 'running', generation = generation + 1, attempts = attempts + 1,
-  instance = j.value ->> '$.claim.instance', lease_expires_at = j.value ->> '$.claim.lease_expires_at',
-  start_time = j.value ->> 'create_time'
-from (select a.value ${accepted} where a.value ->> '$.claim.instance' is not null) j
-where turns.id = (select q.id from turns q where q.session_id = j.value ->> 'session_id' and q.state in ('queued', 'running')
-  order by q.seq limit 1) and turns.state = 'queued'
-returning session_id, id`
-
-const insertInputs = `${appends}
-insert into inputs (id, session_id, turn_id, prompt, schema, create_time)
-select a.value ->> '$.new_input.id', s.id, a.value ->> '$.new_input.turn_id', a.value ->> '$.new_input.prompt',
-  nullif(a.value -> '$.new_input.schema', 'null'), a.value ->> 'create_time'
-${accepted} where a.value ->> '$.new_input.id' is not null`
-
-const answerInputs = `${appends}
-update inputs set answered_by = j.value ->> '$.answer_input.message_id', closed_at = j.value ->> 'create_time'
-from (select a.value ${accepted}) j where inputs.id = j.value ->> '$.answer_input.id'`
-
-// A new question takes the place of the one before, and nobody is asked anything any more when the session has ended.
-const closeInputs = `${appends}
-update inputs set closed_at = j.value ->> 'create_time'
-from (select a.value ${accepted} where a.value ->> '$.new_input.id' is not null or a.value ->> '$.session.state' = 'ended') j
-where inputs.session_id = j.value ->> 'session_id' and inputs.closed_at is null`
-
-const deleteMessages = `${appends}
-update messages set deleted_at = d.at
-from (select s.id as session_id, m.value as id, a.value ->> 'create_time' as at ${accepted}
-  join json_each(a.value, '$.delete_messages') m) d
-where messages.id = d.id and +messages.session_id = d.session_id and messages.deleted_at is null`
-
-// `ended` is final. A session is `running` for as long as one of its turns is, whatever ended just now; and it waits for
-// input for as long as a question is open, also when a turn between did not ask it.
-const updateSessions = `${appends}
-update sessions set
-  last_seq = last_seq + json_array_length(j.value, '$.events'),
-  state = case
-    when state = 'ended' or j.value ->> '$.session.state' = 'ended' then 'ended'
-    when exists (select 1 from turns t where t.session_id = sessions.id and t.state in ('queued', 'running')
-      and +t.state = 'running') then 'running'
-    when j.value ->> '$.session.state' in ('completed', 'interrupted')
-      and exists (select 1 from inputs i where i.session_id = sessions.id and i.closed_at is null) then 'waiting_input'
-    else coalesce(j.value ->> '$.session.state', state) end,
-  lifecycle = case when lifecycle = 'ended' then 'ended' else coalesce(j.value ->> '$.session.lifecycle', lifecycle) end,
-  topic = case when json_type(j.value, '$.session.topic') is null then topic else j.value ->> '$.session.topic' end,
-  logo = case when json_type(j.value, '$.session.logo') is null then logo else j.value ->> '$.session.logo' end,
-  deleted_at = coalesce(j.value ->> '$.session.deleted_at', deleted_at),
-  update_time = j.value ->> 'create_time'
-from (select a.value ${accepted}) j where sessions.id = j.value ->> 'session_id'`
-
-type Step = keyof typeof steps
-
-// In this order; a step is left out when no append of the batch needs it.
-const steps = {
-  events: { sql: insertEvents, needed: () => true },
-  messages: { sql: insertMessages, needed: (append: Append) => append.messages.length > 0 },
-  end: { sql: endTurns, needed: (append: Append) => append.end_turn !== undefined },
-  stop: { sql: stopTurns, needed: (append: Append) => append.stop_turn !== undefined },
-  turns: { sql: insertTurns, needed: (append: Append) => append.new_turn !== undefined },
-  claims: { sql: claimTurns, needed: (append: Append) => append.claim !== undefined },
-  close: {
-    sql: closeInputs,
-    needed: (append: Append) => append.new_input !== undefined || append.session?.state === "ended",
-  },
-  inputs: { sql: insertInputs, needed: (append: Append) => append.new_input !== undefined },
-  answers: { sql: answerInputs, needed: (append: Append) => append.answer_input !== undefined },
-  deletions: { sql: deleteMessages, needed: (append: Append) => append.delete_messages !== undefined },
-  sessions: { sql: updateSessions, needed: () => true },
-}
-
-/** The statements of one batch. No two appends may be of the same session: numbers and guards count on it. */
-export function appendStatements(batch: readonly Append[]): { step: Step; statement: InStatement }[] {
-  // Each statement reads the whole parameter, so the bodies, which are most of it, go to the one that stores them.
-  const bodies = jsonParameter(batch.flatMap(({ messages }) => messages))
-  const heads = jsonParameter(batch.map(({ messages: _, ...head }) => head))
-  return (Object.keys(steps) as Step[])
-    .filter((step) => batch.some(steps[step].needed))
-    .map((step) => ({ step, statement: { sql: steps[step].sql, args: [step === "messages" ? bodies : heads] } }))
 }

@@ -1,5 +1,5 @@
 // The durable log of a chat, read back: for a replay, for a gap, and as the state of a chat that comes into memory.
-import { and, asc, desc, eq, gt, isNull, sql } from "drizzle-orm"
+import { and, asc, desc, eq, gt, inArray, isNull, sql } from "drizzle-orm"
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
@@ -96,8 +96,25 @@ export async function snapshotOf(db: Database, session_id: string, limit: number
   return { last_seq: session[0]?.last_seq ?? 0, messages: rows.reverse() }
 }
 
-export async function messageByKey(db: Database, id: string): Promise<Message | undefined> {
-  return (await db.orm.select().from(messages).where(eq(messages.id, id)).limit(1))[0]
+/** Has anybody, person or bot, said anything after `seq`? */
+export async function saidSince(db: Database, session_id: string, seq: number): Promise<boolean> {
+  const later = and(eq(messages.session_id, session_id), gt(messages.seq, seq))
+  return (await db.orm.select({ id: messages.id }).from(messages).where(later).limit(1)).length > 0
+}
+
+/** A message of this chat, deleted or not. */
+export async function messageOf(db: Database, session_id: string, id: string): Promise<Message | undefined> {
+  const ofChat = and(eq(messages.id, id), eq(messages.session_id, session_id))
+  return (await db.orm.select().from(messages).where(ofChat).limit(1))[0]
+}
+
+/** Messages by their keys, whoever owns them, in the order in which they were said: for the service itself. */
+export async function messagesByKey(db: Database, ids: readonly string[]): Promise<Message[]> {
+  return db.orm
+    .select()
+    .from(messages)
+    .where(inArray(messages.id, [...ids]))
+    .orderBy(asc(messages.seq))
 }
 
 /** How far each of these chats has come. */

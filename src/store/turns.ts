@@ -6,6 +6,7 @@ import { timestamp } from "../clock.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
 import { jsonParameter } from "./json.ts"
+import { merged } from "./merged.ts"
 import { isOpen, messages, type ResumeFrom, sessions, type TurnRow, turns } from "./schema.ts"
 
 /** What a turn has streamed so far. */
@@ -177,6 +178,7 @@ export async function exchangesBefore(
     .select({
       question: { id: messages.id, kind: messages.kind, message: messages.message, parts: messages.parts },
       answer: { id: answers.id, kind: answers.kind, message: answers.message, parts: answers.parts },
+      ids: turns.merged,
     })
     .from(turns)
     .innerJoin(messages, eq(messages.id, turns.message_id))
@@ -192,5 +194,20 @@ export async function exchangesBefore(
     )
     .orderBy(desc(turns.seq))
     .limit(limit)
-  return rows.reverse()
+  return Promise.all(rows.reverse().map((row) => withMerged(db, row)))
+}
+
+/** Few turns have more than one message. */
+async function withMerged(
+  db: Database,
+  { question, answer, ids }: { question: Spoken; answer: Spoken; ids: string[] | null },
+): Promise<{ question: Spoken; answer: Spoken }> {
+  if (!ids) return { question, answer }
+  const { id, kind, message, parts } = messages
+  const later = await db.orm
+    .select({ id, kind, message, parts })
+    .from(messages)
+    .where(and(inArray(id, ids), isNull(messages.deleted_at)))
+    .orderBy(asc(messages.seq))
+  return { question: merged(question, later), answer }
 }

@@ -2,7 +2,8 @@
 // primary serves everybody who waits, and a chat's appends keep their order.
 import type { InStatement, ResultSet } from "@libsql/client"
 import type { Clock } from "../clock.ts"
-import { type Append, appendStatements, type NewMessage } from "./append.ts"
+import type { Append, NewMessage } from "./append.ts"
+import { appendStatements } from "./append-statements.ts"
 import type { Database } from "./database.ts"
 import { isStatementFault, storeError } from "./faults.ts"
 import { type Checkpoint, checkpointStatement } from "./turns.ts"

@@ -17,7 +17,7 @@ test("[P3.2] send resolves when the ack has come, with its seq", async () => {
   const line = await scene.join()
   const sent = scene.chat.send("hi")
   const frame = await line.next("message")
-  expect(frame.data).toEqual({ kind: "text", text: "hi", policy: "enqueue" })
+  expect(frame.data).toEqual({ kind: "text", text: "hi" })
   expect(frame.trace_id).toBe(frame.id)
   line.say(ack(frame.id ?? "", 1))
   expect(await sent).toEqual({ id: frame.id ?? "", seq: 1, dup: false })

@@ -2,6 +2,8 @@
 import fc from "fast-check"
 
 /** A frame as text or bytes. With `id`: it can be read from it, so the answer must carry it. */
+const policies = ["enqueue", "interrupt", "merge", "latest", "reject"]
+
 export interface Sent {
   readonly raw: string | Uint8Array
   readonly id?: string
@@ -28,7 +30,9 @@ function texts(mark: string): fc.Arbitrary<string> {
 }
 
 function datas({ mark, token }: World): fc.Arbitrary<{ type: string; data?: unknown }> {
-  const policy = fc.constantFrom({}, {}, {}, { policy: "reject" }, { policy: "enqueue" }, { extra: `${mark} extra` })
+  const policy = fc.constantFrom({}, {}, {}, { policy: "reject" }, ...policies.map((policy) => ({ policy })), {
+    extra: `${mark} extra`,
+  })
   const file = { name: `${mark}.txt`, url: "https://files.example.org/a", mime_type: "text/plain" }
   const words = ["/help", `/title ${mark}`, "/title", "/stop", "/nothing", ""]
   const said = fc.oneof(

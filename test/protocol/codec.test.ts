@@ -8,7 +8,7 @@ test("[P2.1] a frame is read with its defaults filled in", () => {
   expect(decode('{"type":"start"}')).toEqual({ ok: true, frame: { type: "start", data: {} } })
   expect(decode('{"type":"message","data":{"text":"hi"},"id":"m1"}')).toEqual({
     ok: true,
-    frame: { type: "message", data: { kind: "text", text: "hi", policy: "enqueue" }, id: "m1" },
+    frame: { type: "message", data: { kind: "text", text: "hi" }, id: "m1" },
   })
 })
 

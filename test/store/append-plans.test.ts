@@ -1,12 +1,13 @@
 // What is done for each message costs the same however long the chat and however many chats there are: by its plans.
 import { expect, test } from "bun:test"
 import { newId } from "../../src/ids.ts"
-import { type Append, appendStatements } from "../../src/store/append.ts"
+import type { Append } from "../../src/store/append.ts"
+import { appendStatements } from "../../src/store/append-statements.ts"
 import {
   eventsSince,
   loadChat,
   messageByClientId,
-  messageByKey,
+  messagesByKey,
   sessionByKey,
   snapshotOf,
 } from "../../src/store/events.ts"
@@ -51,7 +52,10 @@ async function everyStep(): Promise<Append> {
   const question = questionOf(chat)
   return {
     ...endOf(chat, question.new_turn, { claim: { instance: "i", lease_expires_at: 1 } }),
-    ...{ new_turn: question.new_turn, stop_turn: "t", delete_messages: ["m"] },
+    ...{ new_turn: question.new_turn, stop_turn: "t", delete_messages: ["m"], drop_turns: ["t"] },
+    merge: { turn_id: "t", message_id: "m" },
+    edit_message: { id: "m", message: "x" },
+    rate_message: { id: "m", liked: 1 },
     new_input: { id: "i", turn_id: "t", prompt: "p", schema: null },
     answer_input: { id: "i", message_id: "m" },
   }
@@ -66,11 +70,15 @@ test("no statement of an append, nor of a checkpoint, reads more the longer the 
       "messages",
       "end",
       "stop",
+      "drops",
+      "merges",
       "turns",
       "claims",
       "close",
       "inputs",
       "answers",
+      "edits",
+      "ratings",
       "deletions",
       "sessions",
     ] as const),
@@ -85,7 +93,7 @@ const verbs: Record<string, (db: Parameters<typeof loadChat>[0]) => Promise<unkn
   eventsSince: (db) => eventsSince(db, "s", 5, 50),
   loadChat: (db) => loadChat(db, "s"),
   messageByClientId: (db) => messageByClientId(db, { session_id: "s", user_id: 1, client_id: "c" }),
-  messageByKey: (db) => messageByKey(db, "m"),
+  messagesByKey: (db) => messagesByKey(db, ["m"]),
   sessionByKey: (db) => sessionByKey(db, "s"),
   sessionByName: (db) => sessionByName(db, 1, "c"),
   moveLifecycle: (db) => moveLifecycle(db, "s", ["created", "paused"], "active"),

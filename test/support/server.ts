@@ -17,7 +17,13 @@ export interface TestServerOptions {
   readonly clock?: Clock
   /** By name; with `flows` naming them, or as the only one, for every flow. */
   readonly handlers?: Readonly<Record<string, Handler>>
-  readonly flows?: readonly { flow_id?: string; chat_type?: string; handler: string; options?: object }[]
+  readonly flows?: readonly {
+    flow_id?: string
+    chat_type?: string
+    handler: string
+    policy?: string
+    options?: object
+  }[]
   /** Start again on what an earlier server left. */
   readonly folder?: string
   /** Default: one that fails the test for anything logged as an error. */

@@ -1,0 +1,127 @@
+// A message that is for the bot: stored with its turn, which runs at once or waits in line, or with that of another (P6.3).
+import { ChatError } from "../errors.ts"
+import { newId } from "../ids.ts"
+import type { Policy } from "../protocol/client-frame.ts"
+import type { Session } from "../protocol/session.ts"
+import type { Guard, NewMessage } from "../store/append.ts"
+import type { Database } from "../store/database.ts"
+import type { Emitter, Happening } from "./emit.ts"
+import type { LiveChat } from "./live-chat.ts"
+import type { Incoming } from "./new-message.ts"
+import { type Plan, planOf } from "./policy.ts"
+import { refusalOf } from "./refusal.ts"
+import type { HeldTurn } from "./turn.ts"
+
+export interface AskDeps {
+  readonly db: Database
+  readonly emitter: Emitter
+  readonly max_queued_turns: number
+  /** The flow's, for messages that name none. */
+  policyOf(session: Session): Policy
+  lease(): { instance: string; lease_expires_at: number }
+  /** The turn is running from now on, and it is for this instance to run it. */
+  startTurn(chat: LiveChat, turn: HeldTurn): void
+  /** Nobody knows whether the turn was stored. */
+  adoptTurn(chat: LiveChat, turn_id: string): void
+}
+
+/** Where a message went: its place, null when it left none, and whether it was there before (P3.3). */
+export interface Accepted {
+  readonly seq: number | null
+  readonly dup: boolean
+}
+
+/** How often a plan is made anew, when the line of a busy chat moves on between plan and commit. */
+const tries = 5
+
+/** Asks, or throws why not. `question` is the bot's own, which the message answers. */
+export async function ask(
+  deps: AskDeps,
+  incoming: Incoming,
+  message: NewMessage,
+  question?: string,
+): Promise<Accepted> {
+  const { chat } = incoming
+  for (let tried = 1; ; tried++) {
+    const plan = planFor(deps, incoming, question)
+    const guard = guardOf(incoming, plan, question)
+    const done = await commit(deps, incoming, message, { plan, guard, question })
+    if (done) return done
+    const earlier = await refusalOf(deps.db, chat.session.id, guard, message)
+    if (earlier) return { seq: earlier.seq, dup: true }
+    if (!plan.passing) throw lineError(guard)
+    if (tried === tries) throw new ChatError("busy")
+    await chat.fill()
+  }
+}
+
+/** As `ask`; undefined when a guard did not hold. */
+export function tryAsk(
+  deps: AskDeps,
+  incoming: Incoming,
+  message: NewMessage,
+  question: string,
+): Promise<Accepted | undefined> {
+  const plan = planFor(deps, incoming, question)
+  return commit(deps, incoming, message, { plan, guard: guardOf(incoming, plan, question), question })
+}
+
+/** What holds for every message of a person, whatever comes of it. */
+export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
+  return {
+    open: true,
+    ...(client_id === null ? {} : { once: { user_id: caller.principal.user_id, client_id } }),
+    ...(said.base_seq === undefined ? {} : { base_seq: said.base_seq }),
+  }
+}
+
+function planFor(deps: AskDeps, { chat, said, caller }: Incoming, question: string | undefined): Plan {
+  const policy = said.policy ?? deps.policyOf(chat.session)
+  const { max_queued_turns } = deps
+  const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
+  // An answer stays one: joined to another question, nobody could tell what it answers.
+  return planOf(question !== undefined && policy === "merge" ? "enqueue" : policy, meeting)
+}
+
+function guardOf(incoming: Incoming, plan: Plan, question: string | undefined): Guard {
+  return { ...guardOfSaid(incoming), ...plan.guard, ...(question === undefined ? {} : { question }) }
+}
+
+function lineError({ max_open_turns: limit = 0 }: Guard): ChatError {
+  return limit === 0 ? new ChatError("busy") : new ChatError("queue_full", { params: { limit } })
+}
+
+/** Stores the message with its turn; starts the turn if the chat was idle. Undefined: a guard did not hold. */
+async function commit(
+  deps: AskDeps,
+  { chat, caller }: Incoming,
+  asked: NewMessage,
+  { plan, guard, question }: { plan: Plan; guard: Guard; question: string | undefined },
+): Promise<Accepted | undefined> {
+  const message = { ...asked, turn_id: plan.joins ?? asked.turn_id }
+  const turn = { id: asked.turn_id ?? newId("turn"), answer_id: newId("message") }
+  const happening: Happening = {
+    trace_id: caller.trace_id,
+    guard,
+    messages: [message],
+    events: [{ kind: "message", ref: message.id, data: null }, ...plan.events],
+    ...plan.change,
+    ...(plan.joins === undefined
+      ? { new_turn: { ...turn, message_id: message.id, language: caller.language, ...deps.lease() } }
+      : { merge: { turn_id: plan.joins, message_id: message.id } }),
+    ...(question === undefined ? {} : { answer_input: { id: question, message_id: message.id } }),
+    session: { lifecycle: "active" },
+  }
+  const { seqs, turn_state } = await deps.emitter.append(chat.session, happening).catch((error: unknown) => {
+    if (ChatError.within(error)?.code === "store_unavailable") deps.adoptTurn(chat, turn.id)
+    throw error
+  })
+  const [seq] = seqs
+  if (seq === undefined) return undefined
+  if (turn_state === "running") {
+    const { trace_id, language } = caller
+    const fresh = { generation: 1, attempts: 1, resume: null }
+    deps.startTurn(chat, { ...turn, ...fresh, seq, trace_id, language, question: { ...message, seq } })
+  }
+  return { seq, dup: false }
+}

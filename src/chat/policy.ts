@@ -1,0 +1,70 @@
+// How a message meets the turns that are open when it comes (P6.3): a plan for one commit, made of what is known here. Its guard
+// makes sure that it still fits in the moment of the commit.
+import type { Policy } from "../protocol/client-frame.ts"
+import type { OpenTurn, TurnOver } from "../protocol/turn.ts"
+import type { Append, Guard, NewEvent } from "../store/append.ts"
+
+export interface Plan {
+  readonly guard: Guard
+  /** After the message's own. */
+  readonly events: readonly NewEvent[]
+  readonly change: Pick<Append, "stop_turn" | "drop_turns">
+  /** The waiting turn whose question it joins, instead of asking one of its own. */
+  readonly joins?: string
+  /** It is made for this moment: when its guard does not hold, one for the next may. */
+  readonly passing: boolean
+}
+
+export interface Meeting {
+  readonly turns: readonly OpenTurn[]
+  /** Who speaks. */
+  readonly user_id: number
+  /** How many may wait. */
+  readonly max_queued_turns: number
+}
+
+export function planOf(policy: Policy, { turns, user_id, max_queued_turns }: Meeting): Plan {
+  const running = turns.find(({ state }) => state === "running")
+  const waiting = turns.filter(({ state }) => state === "queued")
+  // The running one does not wait, so one more may be open than may wait.
+  const inLine = { guard: { max_open_turns: max_queued_turns }, events: [], change: {}, passing: false }
+  switch (policy) {
+    case "enqueue":
+      return inLine
+    case "reject":
+      return { ...inLine, guard: { max_open_turns: 0 } }
+    case "merge": {
+      const last = waiting.at(-1)
+      if (!last || 1 + (last.merged?.length ?? 0) > max_queued_turns) return inLine
+      return { guard: { queued: last.turn_id }, events: [], change: {}, joins: last.turn_id, passing: true }
+    }
+    case "latest":
+      return turns.length === 0 ? inLine : replacing(turns, waiting)
+    case "interrupt": {
+      if (turns.length === 0) return inLine
+      const plan = replacing(turns, waiting)
+      if (!running) return plan
+      const { turn_id } = running
+      const interrupt = { turn_id, result: "requested", by: user_id }
+      return {
+        ...plan,
+        events: [...plan.events, { kind: "interrupt", ref: turn_id, data: interrupt }],
+        change: { ...plan.change, stop_turn: turn_id },
+      }
+    }
+  }
+}
+
+/** Takes the place of those that wait: they end without having been asked. */
+function replacing(turns: readonly OpenTurn[], waiting: readonly OpenTurn[]): Plan {
+  return {
+    guard: { line: turns.map(({ turn_id }) => turn_id) },
+    events: waiting.map(({ turn_id }) => ({ kind: "end", ref: turn_id, data: superseded(turn_id) })),
+    change: waiting.length > 0 ? { drop_turns: waiting.map(({ turn_id }) => turn_id) } : {},
+    passing: true,
+  }
+}
+
+function superseded(turn_id: string): TurnOver {
+  return { turn_id, state: "interrupted", reason: "superseded", message_id: null, error: null, question: null }
+}
