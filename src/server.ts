@@ -52,9 +52,8 @@ export async function startServer(
   const instance = newId("instance")
   const registry = await createRegistry(config, overrides.handlers)
   const secret = await resolveSecret(config)
-  if (config.database.replica_url) log.warn({}, "DATABASE_REPLICA_URL is not used yet: all reads go to DATABASE_URL")
   const { database: withFaults = itself, bus: withLosses = itself } = overrides
-  const db = withFaults(openDatabase(config))
+  const db = withFaults(openDatabase(config, { clock, log }))
   try {
     await migrateDatabase(db)
     const bus = withLosses(

@@ -99,7 +99,7 @@ export const Config = z.strictObject({
         .regex(/^(file:|https?:\/\/|libsql:\/\/)/, "must begin with file:, http://, https:// or libsql://")
         .optional(),
       auth_token: text.optional(),
-      /** A replica near this instance, for reads. */
+      /** A replica near this instance, for large reads; what it does not have yet is read at `url`. */
       replica_url: z
         .string()
         .regex(/^(https?|libsql):\/\//, "must begin with http://, https:// or libsql://")

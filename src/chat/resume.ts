@@ -40,7 +40,7 @@ export async function resume(
   // The client may have been told by another instance what has not come here yet.
   if (request.cursor !== undefined && request.cursor > chat.top) await chat.fill()
   const recovered = isUsable(chat, request, deps.max_replay_events)
-  const snapshot = recovered ? undefined : await snapshotOf(deps.db, session_id, deps.max_history_messages)
+  const snapshot = recovered ? undefined : await snapshotOf(deps.db, session_id, deps.max_history_messages, chat.top)
   // The store may be ahead of the bus: what is in the snapshot may not come again as an event.
   if (snapshot && snapshot.last_seq > chat.top) await chat.fill()
   let cursor = snapshot ? snapshot.last_seq : (request.cursor ?? 0)
@@ -84,7 +84,7 @@ function isUsable(chat: LiveChat, { cursor, epoch }: ResumeRequest, limit: numbe
 }
 
 async function stored(db: Database, chat: LiveChat, cursor: number): Promise<Sent[]> {
-  const page = await eventsSince(db, chat.session.id, cursor, pageSize)
+  const page = await eventsSince(db, chat.session.id, cursor, pageSize, chat.top)
   const first = page[0]
   if (first?.event.seq !== cursor + 1) throw new Error(`the log of ${chat.session.id} has a hole after ${cursor}`)
   return page.map((logged) => ({ seq: logged.event.seq, text: encode(frameOf(chat.session.chat_id, logged)) }))

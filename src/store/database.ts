@@ -1,14 +1,18 @@
-// Opens the database and brings its tables up to date. Three kinds of address, one client (DESIGN: storage topology).
+// Opens the database and brings its tables up to date. Three kinds of address, one client (DESIGN: storage topology); and
+// beside a server, where there is one, the replica near by.
 import { mkdirSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Client, createClient } from "@libsql/client"
 import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql"
 import { migrate } from "drizzle-orm/libsql/migrator"
+import { type Clock, systemClock } from "../clock.ts"
+import { type Log, silentLog } from "../log.ts"
 import type { Config } from "../settings.ts"
 import { withoutBusyConnections } from "./busy.ts"
 import { withStoreErrors } from "./faults.ts"
 import { holdLock, LockedError } from "./lock.ts"
+import { Replica } from "./replica.ts"
 import * as schema from "./schema.ts"
 
 export interface Database {
@@ -18,6 +22,8 @@ export interface Database {
   readonly client: Client
   /** One process owns the file, or many share a server. */
   readonly kind: "file" | "server"
+  /** Near by, for large reads. */
+  readonly replica?: Replica | undefined
   /** For people: where the data is, without a secret. */
   readonly label: string
   close(): void
@@ -28,18 +34,18 @@ export class DatabaseError extends Error {
 }
 
 /** Opens the database; throws DatabaseError with a sentence for the operator when that is not possible. */
-export function openDatabase(
-  config: Pick<Config, "database" | "data_dir">,
-  { patience_ms = 10_000 }: DatabaseOptions = {},
-): Database {
-  const { url, auth_token } = config.database
-  if (url === undefined) return openFile(urlOf(join(config.data_dir, "chat.db")))
-  return url.startsWith("file:") ? openFile(url) : openServer(url, auth_token, patience_ms)
+export function openDatabase(config: Pick<Config, "database" | "data_dir">, options: DatabaseOptions = {}): Database {
+  const { url = urlOf(join(config.data_dir, "chat.db")), replica_url } = config.database
+  if (!url.startsWith("file:")) return openServer({ ...config.database, url }, options)
+  if (replica_url) throw new DatabaseError("DATABASE_REPLICA_URL: a file has no replica; DATABASE_URL names no server")
+  return openFile(url)
 }
 
 export interface DatabaseOptions {
   /** A server that does not answer for so long counts as away: a request that hangs would hold up all later ones. */
   readonly patience_ms?: number
+  readonly clock?: Clock
+  readonly log?: Log
 }
 
 function urlOf(path: string): string {
@@ -83,22 +89,38 @@ function openFile(url: string): Database {
   }
 }
 
-function openServer(url: string, authToken: string | undefined, patience_ms: number): Database {
-  try {
-    const client = createClient({
+function openServer(
+  { url, auth_token, replica_url }: Config["database"] & { readonly url: string },
+  { patience_ms = 10_000, clock = systemClock, log = silentLog }: DatabaseOptions,
+): Database {
+  const client = openAt("DATABASE_URL", () =>
+    createClient({
       url,
-      ...(authToken === undefined ? {} : { authToken }),
+      ...(auth_token === undefined ? {} : { authToken: auth_token }),
       fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(patience_ms) }),
-    })
-    return {
-      orm: drizzle(withStoreErrors(client), { schema }),
-      client,
-      kind: "server",
-      label: new URL(url).host,
-      close: () => client.close(),
-    }
+    }),
+  )
+  const replica = replica_url
+    ? openAt("DATABASE_REPLICA_URL", () => new Replica({ url: replica_url, auth_token, clock, log }))
+    : undefined
+  return {
+    orm: drizzle(withStoreErrors(client), { schema }),
+    client,
+    kind: "server",
+    replica,
+    label: new URL(url).host,
+    close() {
+      client.close()
+      replica?.close()
+    },
+  }
+}
+
+function openAt<T>(name: string, open: () => T): T {
+  try {
+    return open()
   } catch (error) {
-    throw new DatabaseError(`DATABASE_URL is not the address of a libSQL server: ${messageOf(error)}`, { cause: error })
+    throw new DatabaseError(`${name} is not the address of a libSQL server: ${messageOf(error)}`, { cause: error })
   }
 }
 

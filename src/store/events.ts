@@ -3,6 +3,7 @@ import { and, asc, desc, eq, gt, inArray, isNull, sql } from "drizzle-orm"
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
+import type { Orm } from "./replica.ts"
 import { type EventRow, events, type InputRow, inputs, messages, sessions, type TurnRow } from "./schema.ts"
 import { openTurnsQuery } from "./turns.ts"
 
@@ -12,20 +13,24 @@ export interface LoggedEvent {
   readonly message: Message | null
 }
 
-/** The events after `cursor`, in order, at most `limit`. */
+/** The events after `cursor`, in order, at most `limit`. From near by where that has them up to `reaches`; without it, all. */
 export async function eventsSince(
   db: Database,
   session_id: string,
   cursor: number,
   limit: number,
+  reaches?: number,
 ): Promise<LoggedEvent[]> {
-  return db.orm
-    .select({ event: events, message: messages })
-    .from(events)
-    .leftJoin(messages, and(eq(messages.session_id, events.session_id), eq(messages.seq, events.seq)))
-    .where(and(eq(events.session_id, session_id), gt(events.seq, cursor)))
-    .orderBy(asc(events.seq))
-    .limit(limit)
+  const query = (orm: Orm) =>
+    orm
+      .select({ event: events, message: messages })
+      .from(events)
+      .leftJoin(messages, and(eq(messages.session_id, events.session_id), eq(messages.seq, events.seq)))
+      .where(and(eq(events.session_id, session_id), gt(events.seq, cursor)))
+      .orderBy(asc(events.seq))
+      .limit(limit)
+  const near = reaches === undefined ? undefined : await db.replica?.read(session_id, reaches, query)
+  return near ? near.rows : query(db.orm)
 }
 
 export interface ChatState {
@@ -82,16 +87,23 @@ export interface Snapshot {
   readonly messages: Message[]
 }
 
-/** The newest `limit` messages that were not deleted, oldest first, and the place in the log at which that was so. */
-export async function snapshotOf(db: Database, session_id: string, limit: number): Promise<Snapshot> {
-  const [session, rows] = await db.orm.batch([
-    db.orm.select({ last_seq: sessions.last_seq }).from(sessions).where(eq(sessions.id, session_id)).limit(1),
-    db.orm
+/**
+ * The newest `limit` messages that were not deleted, oldest first, and the place in the log at which that was so. From near
+ * by where that place is `reaches` or later.
+ */
+export async function snapshotOf(db: Database, session_id: string, limit: number, reaches?: number): Promise<Snapshot> {
+  const newest = (orm: Orm) =>
+    orm
       .select()
       .from(messages)
       .where(and(eq(messages.session_id, session_id), isNull(messages.deleted_at)))
       .orderBy(desc(messages.seq))
-      .limit(limit),
+      .limit(limit)
+  const near = reaches === undefined ? undefined : await db.replica?.read(session_id, reaches, newest)
+  if (near) return { last_seq: near.last_seq, messages: near.rows.reverse() }
+  const [session, rows] = await db.orm.batch([
+    db.orm.select({ last_seq: sessions.last_seq }).from(sessions).where(eq(sessions.id, session_id)).limit(1),
+    newest(db.orm),
   ])
   return { last_seq: session[0]?.last_seq ?? 0, messages: rows.reverse() }
 }

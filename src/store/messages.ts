@@ -3,6 +3,7 @@ import { and, asc, count, desc, eq, gt, gte, isNull, lt, type SQL, sql } from "d
 import type { Message, MessageKind } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
+import type { Orm } from "./replica.ts"
 import { messages, sessions } from "./schema.ts"
 import { ownSessions, type SessionsOf } from "./sessions.ts"
 
@@ -22,28 +23,30 @@ export interface MessagePage {
   readonly limit: number
 }
 
-/** One page of the messages of a session that the caller was found to reach. */
-export function listMessages(
+/** One page of the messages of a session that the caller was found to reach, as of its `last_seq` or later. */
+export async function listMessages(
   db: Database,
-  session: Pick<Session, "id" | "user_id">,
+  session: Pick<Session, "id" | "user_id" | "last_seq">,
   filter: MessageFilter,
   { order, after, limit }: MessagePage,
 ): Promise<Message[]> {
   const [direction, beyond] = order === "desc" ? [desc, lt] : [asc, gt]
-  return db.orm
-    .select()
-    .from(messages)
-    .where(
-      and(
-        eq(messages.session_id, session.id),
-        // The plus keeps SQLite from looking for all that the user ever said, in all chats, instead of this one's.
-        sql`+${messages.user_id} = ${session.user_id}`,
-        chosenBy(filter),
-        after === undefined ? undefined : beyond(messages.seq, after),
-      ),
-    )
-    .orderBy(direction(messages.seq))
-    .limit(limit)
+  const query = (orm: Orm) =>
+    orm
+      .select()
+      .from(messages)
+      .where(
+        and(
+          eq(messages.session_id, session.id),
+          // The plus keeps SQLite from looking for all that the user ever said, in all chats, instead of this one's.
+          sql`+${messages.user_id} = ${session.user_id}`,
+          chosenBy(filter),
+          after === undefined ? undefined : beyond(messages.seq, after),
+        ),
+      )
+      .orderBy(direction(messages.seq))
+      .limit(limit)
+  return (await db.replica?.read(session.id, session.last_seq, query))?.rows ?? query(db.orm)
 }
 
 export interface MessageCount extends MessageFilter, SessionsOf {

@@ -36,7 +36,7 @@ export async function startSqld(): Promise<SqldPrimary> {
 }
 
 /** Follows the primary, some milliseconds behind; what is written to it goes there. */
-export function startReplica({ grpc }: SqldPrimary): Promise<Sqld> {
+export function startReplica({ grpc }: Pick<SqldPrimary, "grpc">): Promise<Sqld> {
   return start(["--primary-grpc-url", grpc])
 }
 
