@@ -134,8 +134,8 @@ export class Engine {
       return
     }
     if (frame.type === "status") {
-      this.session.told(frame.data)
-      this.outbox.told(frame.trace_id, frame.data)
+      if (this.outbox.told(frame.trace_id, frame.data)) this.session.told(frame.data)
+      else this.session.moved(frame.data)
     }
     this.#sink.aside(frame)
   }

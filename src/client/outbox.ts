@@ -139,10 +139,12 @@ export class Outbox {
     entry.settle(ack)
   }
 
-  /** A status that somebody asked for (P6.8), found by its trace. */
-  told(trace_id: string, status: Status): void {
+  /** True when this status is one that somebody asked for here (P6.8), found by its trace. */
+  told(trace_id: string, status: Status): boolean {
     const entry = this.#find(trace_id)
-    if (entry?.type === "status") entry.settle(status)
+    if (entry?.type !== "status") return false
+    entry.settle(status)
+    return true
   }
 
   /** What the refusal means: `rejected` for good, `later` by itself, or null when it was of nothing in here. */

@@ -1,4 +1,5 @@
-// What is known of the session: its state, the open turns in order, the bot's question that waits for an answer.
+// What is known of the session: its state, the open turns in order, the bot's question that waits for an answer. Told by the
+// service at each join, and from then on what the events add up to.
 import type { Joined, ServerFrameOf, Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { OpenTurn, Question } from "../protocol/turn.ts"
@@ -29,30 +30,60 @@ export class SessionState {
     this.#question = question
   }
 
+  /** The answer to our own `status`. */
   told({ state, lifecycle, topic, logo, turns, question }: Status): void {
-    if (this.#session) this.#session = { ...this.#session, state, lifecycle, topic, logo }
+    this.#set({ state, lifecycle, topic, logo })
     this.#turns = turns
     this.#question = question
   }
 
-  /** Follows the log between two statuses. */
-  apply(event: DurableEvent): void {
-    if (event.type === "status") this.told(event.data)
-    if (event.type === "message") this.#asked(event)
-    if (event.type === "end") {
-      this.#turns = this.#turns.filter((turn) => turn.turn_id !== event.data.turn_id)
-      if (event.data.question) this.#question = event.data.question
-    }
+  /** Somebody came or left. The rest of such a status is what another instance knew, perhaps less than we do. */
+  moved({ lifecycle }: Status): void {
+    this.#set({ lifecycle })
   }
 
-  #asked({ data: { id, turn_id, kind, create_time } }: ServerFrameOf<"message">): void {
-    if (kind === "text" || kind === "input") this.#question = null // the answer (P6.7)
+  apply(event: DurableEvent): void {
+    // What is replayed happened before the join told how things are now.
+    if (!this.#session || event.seq <= this.#session.last_seq) return
+    this.#set({ last_seq: event.seq })
+    if (event.type === "status") this.#changed(event.data)
+    if (event.type === "message") this.#asked(event)
+    if (event.type === "end") this.#ended(event)
+  }
+
+  #set(news: Partial<Session>): void {
+    if (this.#session) this.#session = { ...this.#session, ...news }
+  }
+
+  /** Only what `changed` names is of this place in the log. */
+  #changed({ changed, turns, ...data }: Status): void {
+    for (const field of ["state", "lifecycle", "topic", "logo"] as const) {
+      if (changed.includes(field)) this.#set({ [field]: data[field] })
+    }
+    if (changed.includes("turns")) this.#turns = turns
+    if (this.#session?.state === "ended") this.#question = null
+  }
+
+  #asked({ data: { id, turn_id, parts, create_time } }: ServerFrameOf<"message">): void {
+    if (parts.some((part) => part.type === "input" && part.input_id === this.#question?.input_id)) this.#question = null
     if (turn_id === null) return
     const open = this.#turns.find((turn) => turn.turn_id === turn_id)
-    if (!open) this.#turns = [...this.#turns, { turn_id, message_id: id, state: "queued", create_time }]
-    else if (open.message_id !== id && !open.merged?.includes(id)) {
+    const state = this.#turns.length === 0 ? "running" : "queued"
+    if (!open) this.#turns = [...this.#turns, { turn_id, message_id: id, state, create_time }]
+    else {
       const joined = { ...open, merged: [...(open.merged ?? []), id] }
       this.#turns = this.#turns.map((turn) => (turn === open ? joined : turn))
     }
+    this.#set({ state: "running", lifecycle: "active" })
+  }
+
+  #ended({ data }: ServerFrameOf<"end">): void {
+    this.#question = data.question ?? this.#question
+    this.#turns = this.#turns
+      .filter(({ turn_id }) => turn_id !== data.turn_id)
+      .map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn))
+    if (this.#session?.state === "ended") return
+    const resting = data.state === "failed" ? "interrupted" : data.state
+    this.#set({ state: this.#turns.length > 0 ? "running" : this.#question ? "waiting_input" : resting })
   }
 }

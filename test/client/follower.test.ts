@@ -182,7 +182,8 @@ test("[P4.4] open turns and the bot's question are followed through the log", as
   await scene.when("end")
   expect(scene.chat.turns).toEqual([])
   expect(scene.chat.question?.prompt).toBe("Which one?")
-  line.say(said(3, { kind: "input", turn_id: turnId(2) }))
+  const answer = { type: "input" as const, input_id: question.input_id, answer: "this one" }
+  line.say(said(3, { kind: "input", turn_id: turnId(2), parts: [answer] }))
   await scene.when("message")
   expect(scene.chat.question).toBeNull()
 })
