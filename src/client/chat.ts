@@ -56,9 +56,11 @@ export class Chat implements AsyncIterable<ChatEvent>, Disposable {
     })
     const { signal: closed } = this.#closed
     options.signal?.addEventListener("abort", () => this.close(), { once: true, signal: closed })
-    globalThis.addEventListener?.("online", () => this.#engine.connection.wake(), { signal: closed })
+    const { connection } = this.#engine
+    globalThis.addEventListener?.("online", () => connection.wake(), { signal: closed })
+    globalThis.addEventListener?.("offline", () => connection.sleep(), { signal: closed })
     if (options.signal?.aborted) this.close()
-    queueMicrotask(() => void this.#engine.connection.dial())
+    queueMicrotask(() => void connection.dial())
   }
 
   /** The last event that was seen; null before the first join. With `epoch`, keep it to go on after a page reload. */

@@ -16,10 +16,13 @@ export type ConnectionState =
   | { readonly state: "connecting"; readonly attempt: number }
   /** Joined, and up to date. */
   | { readonly state: "connected" }
-  /** Lost with close code `code`; the next try is in `retry_in_ms`. `reason` is what the service said, if it did. */
+  /**
+   * Lost with close code `code`; the next try is in `retry_in_ms`, null: when the machine has a network again. `reason` is
+   * what the service said, if it did.
+   */
   | {
       readonly state: "waiting"
-      readonly retry_in_ms: number
+      readonly retry_in_ms: number | null
       readonly code: number
       readonly reason: ErrorBody | null
     }
@@ -62,6 +65,10 @@ export class Connection {
   #joined_at: number | null = null
   #heard_at = 0
   #reason: ErrorBody | null = null
+  /** What was said when the last connection was lost; null when there is another. */
+  #lost: Extract<ConnectionState, { state: "waiting" }> | null = null
+  /** The machine has no network: a try would come to nothing. */
+  #offline = false
   /** There is at most one timer: the deadline, the sign of life, or the pause. */
   #cancel: Cancel = () => {}
 
@@ -76,6 +83,7 @@ export class Connection {
     this.#over = new AbortController()
     const { signal } = this.#over
     this.#attempt += 1
+    this.#lost = null
     this.#sink.changed({ state: "connecting", attempt: this.#attempt })
     const token = await fetchToken(this.#options.token, signal)
     if (signal.aborted) return
@@ -106,9 +114,20 @@ export class Connection {
     else socket?.close()
   }
 
+  /** The network is gone: no tries until `wake`, and see whether the socket survives. */
+  sleep(): void {
+    if (this.#stopped) return
+    this.#offline = true
+    if (this.#joined_at !== null) this.#probe()
+    if (!this.#lost) return
+    this.#cancel()
+    this.#sink.changed({ ...this.#lost, retry_in_ms: null })
+  }
+
   /** The network is back: try at once, or see whether the socket survived. */
   wake(): void {
     if (this.#stopped) return
+    this.#offline = false
     if (this.#joined_at !== null) this.#probe()
     if (!this.#over.signal.aborted) return
     this.#cancel()
@@ -166,9 +185,10 @@ export class Connection {
       return
     }
     const loss = { code, failures: this.#attempt, retry_after_ms: reason?.retry_after_ms }
-    const retry_in_ms = pauseAfter(loss, random)
-    this.#cancel = clock.after(retry_in_ms, () => void this.dial())
-    this.#sink.changed({ state: "waiting", retry_in_ms, code, reason })
+    const retry_in_ms = this.#offline ? null : pauseAfter(loss, random)
+    if (retry_in_ms !== null) this.#cancel = clock.after(retry_in_ms, () => void this.dial())
+    this.#lost = { state: "waiting", retry_in_ms, code, reason }
+    this.#sink.changed(this.#lost)
   }
 
   #end(): void {

@@ -268,6 +268,64 @@ test("when the network is back the client does not wait out its pause, and looks
   await scene.join()
 })
 
+describe("a machine that goes offline", () => {
+  const page = globalThis as unknown as EventTarget
+  const tell = (type: "offline" | "online") => page.dispatchEvent(new Event(type))
+
+  test("does not try to come back, however long that lasts, until it is online again", async () => {
+    await using scene = new Scene()
+    const line = await scene.join()
+    tell("offline")
+    line.cut()
+    expect(await scene.lost()).toBe(Number.POSITIVE_INFINITY)
+    expect(scene.clock.pending).toBe(0)
+    scene.clock.advance(3_600_000)
+    expect([scene.server.waiting, scene.chat.connection.state]).toEqual([0, "waiting"])
+    tell("online")
+    await scene.join()
+    expect(scene.chat.connection.state).toBe("connected")
+  })
+
+  test("gives up the pause it was in, and says so", async () => {
+    await using scene = new Scene()
+    const line = await scene.join()
+    line.cut()
+    await scene.lost()
+    tell("offline")
+    expect(scene.chat.connection).toMatchObject({ state: "waiting", retry_in_ms: null, code: 1006 })
+    expect(scene.clock.pending).toBe(0)
+    tell("online")
+    tell("online")
+    await scene.join()
+    expect(scene.server.waiting).toBe(0)
+  })
+
+  test("keeps a socket that goes on, and leaves one that is silent after 10 s instead of 45", async () => {
+    await using scene = new Scene()
+    const line = await scene.join()
+    tell("offline")
+    await line.next("ping")
+    line.say({ type: "pong", data: {}, trace_id: "t" })
+    line.say(said(1))
+    await scene.when("message")
+    scene.clock.advance(10_000)
+    expect(scene.chat.connection.state).toBe("connected")
+    tell("offline")
+    await line.next("ping")
+    scene.clock.advance(10_000)
+    expect(scene.chat.connection).toMatchObject({ state: "waiting", retry_in_ms: null })
+  })
+
+  test("is no longer listened to after close()", async () => {
+    await using scene = new Scene()
+    await scene.join()
+    scene.chat.close()
+    tell("offline")
+    tell("online")
+    expect([scene.clock.pending, scene.server.waiting, scene.chat.connection.state]).toEqual([0, 0, "closed"])
+  })
+})
+
 test("a token with which no WebSocket can be made ends the chat with a sentence", async () => {
   await using scene = new Scene({ token: "not a token" })
   expect(await scene.when("connection", ({ state }) => state === "closed")).toMatchObject({

@@ -1,5 +1,6 @@
 // The client's ends: close(), signals, and iterators that are read to their end. No timer and no socket is left.
 import { describe, expect, test } from "bun:test"
+import type { Chat } from "../../src/client/chat.ts"
 import { turnOfTheLoop } from "../support/clock.ts"
 import { joined, replayed, said } from "./frames.ts"
 import { Scene } from "./scene.ts"
@@ -120,4 +121,61 @@ test("listeners and iterators end with their signal", async () => {
   await scene.when("message")
   expect(heard).toEqual([1])
   expect((await events).map((event) => event.type)).toEqual(["message"])
+})
+
+describe("a signal ends every wait with its own reason", () => {
+  type Wait = (chat: Chat, options: { readonly signal: AbortSignal }) => Promise<unknown>
+  const waits: Record<string, Wait> = {
+    send: (chat, options) => chat.send("hi", options),
+    interrupt: (chat, options) => chat.interrupt(options),
+    status: (chat, options) => chat.status(options),
+    end: (chat, options) => chat.end(options),
+    ready: (chat, options) => chat.ready(options),
+  }
+  for (const [name, wait] of Object.entries(waits)) {
+    test(`${name}: aborted before, and while it waits; nothing is left of it`, async () => {
+      await using scene = new Scene()
+      const [reason, leave] = [new Error("enough"), new AbortController()]
+      await expect(wait(scene.chat, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+      const waiting = wait(scene.chat, leave)
+      leave.abort(reason)
+      await expect(waiting).rejects.toBe(reason)
+      // It was taken back before it could be sent.
+      const line = await scene.join()
+      await line.quiet()
+      expect([line.unread, scene.chat.unacked]).toEqual([0, []])
+    })
+  }
+
+  test("the token function: told when its answer is no longer wanted", async () => {
+    const asked = Promise.withResolvers<AbortSignal>()
+    await using scene = new Scene({
+      token: ({ signal }) => {
+        asked.resolve(signal)
+        return new Promise(() => {})
+      },
+    })
+    const signal = await asked.promise
+    scene.chat.close()
+    expect(signal.aborted).toBe(true)
+  })
+})
+
+test("a closed chat can be forgotten: neither the page nor a long-lived signal holds it", async () => {
+  const page = new AbortController()
+  const opened = Array.from({ length: 50 }, () => {
+    const scene = new Scene({ signal: page.signal, token: () => new Promise(() => {}) })
+    for (let n = 0; n < 10; n++) scene.chat.send("hi", page).catch(() => {})
+    Array.fromAsync(scene.chat.events(page)).catch(() => {})
+    scene.chat.close()
+    const { chat, server } = scene
+    return { chat: new WeakRef(chat), server }
+  })
+  for (let turn = 0; turn < 20; turn++) {
+    await turnOfTheLoop()
+    Bun.gc(true)
+  }
+  for (const { server } of opened) await server[Symbol.asyncDispose]()
+  // A collector that looks at the stack may find one or two there still.
+  expect(opened.filter(({ chat }) => chat.deref()).length).toBeLessThan(10)
 })

@@ -61,12 +61,12 @@ export class Scene implements AsyncDisposable {
     })
   }
 
-  /** Resolves with the pause that the client makes before it comes back. */
+  /** Resolves with the pause that the client makes before it comes back; Infinity: until it has a network. */
   async lost(): Promise<number> {
     const now = this.chat.connection
     const state = now.state === "waiting" ? now : await this.when("connection", ({ state }) => state === "waiting")
     if (state.state !== "waiting") throw new Error(`is ${state.state}`)
-    return state.retry_in_ms
+    return state.retry_in_ms ?? Number.POSITIVE_INFINITY
   }
 
   /** Cuts the line, lets the pause pass, and joins again. */
