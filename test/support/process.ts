@@ -17,6 +17,11 @@ export interface RunOptions {
   readonly cwd?: string
 }
 
+export interface ServiceOptions extends RunOptions {
+  /** What is started, from the root of the tree. */
+  readonly file?: string
+}
+
 /** Runs a file of src/ to its end. */
 export async function run(
   file: string,
@@ -44,18 +49,22 @@ export interface ServiceProcess extends AsyncDisposable {
   /** Lines of the log, parsed. */
   readonly log: Record<string, unknown>[]
   kill(signal: NodeJS.Signals): void
+  /** Tells a process that listens for messages of its parent. */
+  tell(message: object): void
   /** The exit code; null when a signal ended it. */
   readonly exited: Promise<number | null>
 }
 
 /** Starts the service and resolves when it says that it is ready; rejects with its words when it ends instead. */
-export async function startService({ env = {}, cwd = root }: RunOptions): Promise<ServiceProcess> {
-  const child = Bun.spawn([process.execPath, join(root, "src/main.ts")], {
+export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
+  const { env = {}, cwd = root, file = "src/main.ts" } = options
+  const child = Bun.spawn([process.execPath, join(root, file)], {
     cwd,
     env: environment({ PORT: "0", ...env }),
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    ...(file === "src/main.ts" ? {} : { ipc: () => undefined }),
   })
   const said = { out: "", err: "" }
   const ready = Promise.withResolvers<string>()
@@ -88,6 +97,7 @@ export async function startService({ env = {}, cwd = root }: RunOptions): Promis
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     },
     kill: (signal) => child.kill(signal),
+    tell: (message) => void child.send(message),
     exited,
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL")
