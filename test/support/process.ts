@@ -97,7 +97,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     },
     kill: (signal) => child.kill(signal),
-    tell: (message) => void child.send(message),
+    tell: (message) => void (child.exitCode === null && child.signalCode === null && child.send(message)),
     exited,
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL")

@@ -1,0 +1,119 @@
+// One run: a cluster, people with their devices, and everything going wrong that the plan says; then quiet, and the history.
+import { startCluster } from "../support/cluster.ts"
+import { FaultProxy } from "../support/fault-proxy.ts"
+import { seeded } from "../support/random.ts"
+import { Device } from "./device.ts"
+import { quiet, readAll } from "./final.ts"
+import { type History, Recorder } from "./history.ts"
+import { unleash } from "./nemesis.ts"
+import { act } from "./people.ts"
+import { type Planned, planOf, wordsFor } from "./plan.ts"
+
+export interface ChaosOptions {
+  readonly seed: number
+  /** Of the part with faults; after it comes the time to get over them. */
+  readonly length_ms: number
+  readonly instances: number
+  readonly chats: number
+  /** Seconds after the faults in which all must be quiet. */
+  readonly quiet_ms: number
+  say(words: string): void
+}
+
+export interface ChaosResult {
+  readonly history: History
+  readonly plan: readonly Planned[]
+  readonly reconnects: number
+  /** Answers that the store gave and nobody got: cut after the commit. */
+  readonly lostAnswers: number
+  readonly resets: number
+  /** From the end of the faults until all was quiet. */
+  readonly quiet_after_ms: number
+  /** What the instances logged as errors. */
+  readonly errors: readonly string[]
+}
+
+export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { seed, length_ms, instances, say } = options
+  const random = seeded(seed)
+  await using parts = new AsyncDisposableStack()
+  const proxy = async (url: string) => parts.use(await FaultProxy.to(url))
+  const storeWires: FaultProxy[] = []
+  const busWires: FaultProxy[] = []
+  const cluster = parts.use(
+    await startCluster({
+      instances,
+      file: "test/chaos/instance.ts",
+      env: {
+        ...{ LOG_LEVEL: "error", CHAT_DRAIN_TIMEOUT: "2", CHAT_HEARTBEAT_INTERVAL: "5" },
+        ...{ CHAT_MAX_CONNECTIONS_PER_USER: "1000", CHAT_MAX_CHATS_PER_USER: "1000" },
+      },
+      async route(what, url, number) {
+        if (what === "replica") return url
+        const wire = await proxy(url)
+        const wires = what === "store" ? storeWires : busWires
+        wires[number] = wire
+        return what === "store" ? `http://${wire.address}` : `nats://${wire.address}`
+      },
+    }),
+  )
+  const { members } = cluster
+  const token = await cluster.token(1, 7200)
+  const recorder = new Recorder()
+  const deviceWires = await Promise.all(
+    Array.from({ length: options.chats * members.length }, (_, number) =>
+      proxy(members[number % members.length]?.url ?? ""),
+    ),
+  )
+  // One device of each chat on each instance, at first.
+  const devices = deviceWires.map((wire, number) =>
+    parts.adopt(
+      new Device({
+        ...{ name: `d${number}`, chat_id: `chat-${Math.floor(number / members.length)}`, wire, token, recorder },
+        random: random.fork(`device ${number}`),
+      }),
+      (device) => device.close(),
+    ),
+  )
+  const plan = planOf({ seed, length_ms, instances, devices: devices.length })
+  const over = new AbortController()
+  const acting = Array.from({ length: options.chats }, (_, number) =>
+    act(
+      {
+        pause_ms: 1500,
+        devices: devices.slice(number * members.length, (number + 1) * members.length),
+        random: random.fork(`person ${number}`),
+      },
+      over.signal,
+    ),
+  )
+  const timer = setTimeout(() => over.abort(), length_ms)
+  parts.adopt(timer, clearTimeout)
+  await unleash({ cluster, storeWires, busWires, deviceWires }, plan, (planned) =>
+    say(`${recorder.now} ms: ${wordsFor(planned)}`),
+  )
+  await new Promise<void>((resolve) =>
+    over.signal.aborted ? resolve() : over.signal.addEventListener("abort", () => resolve(), { once: true }),
+  )
+  say(`${recorder.now} ms: the faults are over`)
+
+  const healed = performance.now()
+  // What a browser says when the network is back: nobody waits out the pause between two tries.
+  const page = globalThis as unknown as EventTarget
+  page.dispatchEvent(new Event("online"))
+  const unrest = await quiet(cluster.primary.url, devices, options.quiet_ms)
+  const quiet_after_ms = Math.round(performance.now() - healed)
+  if (unrest.length === 0) await Promise.all(acting)
+  const chats = await readAll(cluster.primary.url, { members, token, devices, recorder })
+  const count = (of: "answers" | "resets") =>
+    [...storeWires, ...busWires, ...deviceWires].reduce((sum, wire) => sum + wire.count[of], 0)
+  return {
+    history: { entries: recorder.entries, chats, unrest },
+    plan,
+    reconnects: devices.reduce((sum, device) => sum + device.reconnects, 0),
+    lostAnswers: count("answers"),
+    resets: count("resets"),
+    quiet_after_ms,
+    errors: members.flatMap(({ number, errors }) => errors.map((line) => `instance ${number}: ${line}`)),
+  }
+}

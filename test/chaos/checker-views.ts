@@ -1,0 +1,54 @@
+// What each device saw: the log's own events, one after the other, from where it began to the end.
+
+import type { Tell } from "./checker.ts"
+import { canonical, type Judged } from "./checker-chat.ts"
+import type { Entry } from "./history.ts"
+
+export function viewsOf(judged: Judged, tell: Tell): void {
+  const { final, entries } = judged
+  const log = final.log.map((event) => canonical(event))
+  for (const [device, seen] of Map.groupBy(entries, (entry) => entry.device)) viewOf(judged, log, device, seen, tell)
+  for (const { device, cursor, state, turns } of final.devices) {
+    if (cursor !== final.stored.last_seq) tell("each view is the whole log", { device, cursor, top: final.log.length })
+    if (state !== final.stored.state || turns > 0)
+      tell("every instance says the same", { device, state, turns, stored: final.stored.state })
+  }
+}
+
+function viewOf({ final }: Judged, log: readonly string[], device: string, seen: readonly Entry[], tell: Tell): void {
+  let cursor: number | null = null
+  for (const { at, happened } of seen) {
+    switch (happened.kind) {
+      case "opened":
+        cursor = happened.cursor
+        break
+      case "snapshot": {
+        if (happened.cursor !== null)
+          tell("who has a cursor is served from there", { device, at, cursor: happened.cursor })
+        cursor = happened.top
+        const wrong = happened.messages.find((message) => {
+          const event = final.log[message.seq - 1]
+          return !event || !("id" in event.data) || canonical(event.data) !== canonical(message)
+        })
+        if (wrong) tell("a snapshot shows what is in the log", { device, at, seq: wrong.seq, id: wrong.id })
+        const before = final.log.slice(0, happened.top).filter(({ type }) => type === "message" || type === "result")
+        if (happened.messages.length !== Math.min(50, before.length))
+          tell("a snapshot is whole", { device, at, has: happened.messages.length, of: before.length })
+        break
+      }
+      case "event": {
+        const { event } = happened
+        if (cursor === null || event.seq !== cursor + 1)
+          tell("no gap and no double", { device, at, cursor, seq: event.seq })
+        cursor = event.seq
+        const stored = log[event.seq - 1]
+        if (stored !== canonical(event))
+          tell("one payload for each place", { device, at, seq: event.seq, seen: canonical(event), stored })
+        break
+      }
+      case "gave_up":
+        tell("a client comes back", { device, at, code: happened.code })
+        break
+    }
+  }
+}

@@ -1,0 +1,133 @@
+// Judges a history: did the service keep what it promises (DESIGN, promises 1 to 5 and 9)? A pure function. Whatever the
+// faults were, none of this may happen.
+import type { DurableEvent } from "../../src/client/frame.ts"
+import { answersOf } from "./checker-answers.ts"
+import { canonical, type Judged, judgedOf } from "./checker-chat.ts"
+import { turnsOf } from "./checker-turns.ts"
+import { viewsOf } from "./checker-views.ts"
+import type { History } from "./history.ts"
+
+export interface Violation {
+  readonly rule: string
+  readonly chat: string
+  readonly facts: object
+}
+
+export type Tell = (rule: string, facts: object) => void
+
+/** `answerTo` says what the bot answers to a question when nothing interrupts it. */
+export function judge(history: History, answerTo: (question: string) => string): Violation[] {
+  const violations: Violation[] = history.unrest.map((what) => ({ rule: "quiet in time", chat: "", facts: { what } }))
+  for (const final of history.chats) {
+    const tell: Tell = (rule, facts) => violations.push({ rule, chat: final.chat, facts })
+    const judged = judgedOf(
+      final,
+      history.entries.filter(({ chat }) => chat === final.chat),
+    )
+    logOf(judged, tell)
+    acksOf(judged, tell)
+    orderOf(judged, tell)
+    viewsOf(judged, tell)
+    turnsOf(judged, tell)
+    answersOf(judged, answerTo, tell)
+  }
+  return violations
+}
+
+/** The log is 1, 2, 3 ..., and what a client reads is what the store has. */
+function logOf({ final }: Judged, tell: Tell): void {
+  const { log, stored } = final
+  log.forEach(({ seq }, place) => {
+    if (seq !== place + 1) tell("seq is contiguous", { seq, place: place + 1 })
+  })
+  stored.events.forEach(({ seq, kind, ref }, place) => {
+    if (seq !== place + 1) tell("seq is contiguous in the store", { seq, place: place + 1 })
+    const read = log[place]
+    if (!read) return
+    if (read.type !== kind || aboutOf(read) !== ref)
+      tell("the log is what is stored", { seq, kind, ref, read: read.type })
+  })
+  if (stored.last_seq !== stored.events.length || log.length !== stored.events.length)
+    tell("the log is what is stored", { last_seq: stored.last_seq, stored: stored.events.length, read: log.length })
+  const said = stored.events.filter(({ kind }) => kind === "message" || kind === "result")
+  const places = new Map(stored.messages.map(({ id, seq }) => [id, seq]))
+  for (const { seq, ref } of said)
+    if (places.get(ref ?? "") !== seq) tell("each message has its event", { seq, ref, place: places.get(ref ?? "") })
+  if (said.length !== stored.messages.length)
+    tell("each message has its event", { events: said.length, messages: stored.messages.length })
+}
+
+/** The message or turn that an event is about. */
+function aboutOf(event: DurableEvent): string | null {
+  if (event.type === "status") return null
+  return "id" in event.data ? event.data.id : event.data.turn_id
+}
+
+/** Acked is kept, once, where it was said to be; refused is not kept; nothing is there that nobody said. */
+function acksOf({ entries, logged, final }: Judged, tell: Tell): void {
+  const sent = new Set<string>()
+  const fresh = new Map<string, string>()
+  for (const { device, happened } of entries) {
+    if (happened.kind === "sent") sent.add(canonical([happened.id, happened.text]))
+    if (happened.kind !== "acked") continue
+    const { id, seq, dup } = happened
+    const places = logged.get(id)?.map((event) => event.seq) ?? []
+    if (places.length === 0) tell("acked is kept", { id, seq, device })
+    else if (places.length > 1) tell("once", { id, places })
+    else if (places[0] !== seq) tell("acked with its place", { id, seq, place: places[0], dup, device })
+    if (dup) continue
+    const other = fresh.get(id)
+    if (other !== undefined) tell("once", { id, new_for: [other, device] })
+    fresh.set(id, device)
+  }
+  for (const { device, happened } of entries) {
+    if (happened.kind !== "refused") continue
+    const { id, text, code } = happened
+    if (logged.get(id)?.some((event) => event.data.message === text)) tell("refused is not kept", { id, code, device })
+  }
+  for (const [id, events] of logged) {
+    if (events.length > 1) tell("once", { id, places: events.map(({ seq }) => seq) })
+    for (const { data } of events)
+      if (!sent.has(canonical([id, data.message]))) tell("nothing from nowhere", { id, text: data.message })
+  }
+  for (const event of final.log)
+    if (event.type === "message" && event.data.client_id === null) tell("nothing from nowhere", { seq: event.seq })
+}
+
+/**
+ * What one device said in order is in the log in that order, unless it was told in between that the service could not take
+ * something just now; what it said after an ack comes behind it, always.
+ */
+function orderOf({ entries, logged }: Judged, tell: Tell): void {
+  const times = new Map<string, number>()
+  for (const { happened } of entries)
+    if (happened.kind === "sent") times.set(happened.id, (times.get(happened.id) ?? 0) + 1)
+  const lines = Map.groupBy(entries, ({ device }) => device)
+  for (const [device, line] of lines) {
+    let last: { id: string; seq: number } | undefined
+    let highest = { id: "", seq: 0 }
+    const acked = new Set<string>()
+    for (const { happened } of line) {
+      if (happened.kind === "told") last = undefined
+      if (happened.kind === "acked") {
+        acked.add(happened.id)
+        if (happened.seq !== null && happened.seq > highest.seq) highest = { id: happened.id, seq: happened.seq }
+      }
+      if (happened.kind !== "sent" || times.get(happened.id) !== 1) continue
+      const { id } = happened
+      const seq = logged.get(id)?.[0]?.seq
+      if (seq === undefined) continue
+      if (seq < highest.seq) tell("after its ack", { device, id, seq, earlier: highest })
+      if (last && seq < last.seq && !toldLater(line, last.id))
+        tell("in the order of the sender", { device, id, seq, earlier: last })
+      last = { id, seq }
+    }
+  }
+}
+
+/** Was the device told of a passing refusal between saying this and knowing its place? */
+function toldLater(line: Judged["entries"], id: string): boolean {
+  const from = line.findIndex(({ happened }) => happened.kind === "sent" && happened.id === id)
+  const to = line.findIndex(({ happened }) => happened.kind === "acked" && happened.id === id)
+  return line.slice(from, to === -1 ? undefined : to).some(({ happened }) => happened.kind === "told")
+}
