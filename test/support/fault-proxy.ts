@@ -12,7 +12,7 @@ export type Fault =
   | { readonly kind: "slow_read"; readonly bytes_per_s: number }
   /** After so many more bytes from the service the connection is reset, mostly in the middle of something. */
   | { readonly kind: "cut_after"; readonly bytes: number }
-  /** A request that contains `of` reaches the service, which does what it says; then the answer is lost. */
+  /** The next `times` requests that contain `of` reach the service, which does what they say; their answers are lost. */
   | { readonly kind: "lost_answer"; readonly of: string; readonly times: number }
   /** Connections are reset, those that are there and new ones. */
   | { readonly kind: "refuse" }
@@ -20,8 +20,8 @@ export type Fault =
 type Way = "up" | "down"
 
 export class FaultProxy implements Disposable {
-  /** Answers that were lost so far (`lost_answer`), and connections that were reset by a fault. */
-  readonly count = { answers: 0, resets: 0 }
+  /** Answers that were lost so far (`lost_answer`) and are yet to be; connections that were reset by a fault; bytes that vanished. */
+  readonly count = { answers: 0, resets: 0, answersToLose: 0, bytes: 0 }
   /** Every connection that is open, for faults of one alone. */
   readonly wires = new Set<Wire>()
   /** Where new connections go: host and port. */
@@ -47,6 +47,7 @@ export class FaultProxy implements Disposable {
   /** What goes wrong from now on, on every connection; null: nothing any more. */
   set(fault: Fault | null): void {
     this.#fault = fault
+    this.count.answersToLose = fault?.kind === "lost_answer" ? fault.times : 0
     for (const wire of [...this.wires]) wire.set(fault)
   }
 
@@ -92,7 +93,7 @@ export class Wire {
   readonly #late: Record<Way, Buffer[]> = { up: [], down: [] }
   readonly #due: Record<Way, number> = { up: 0, down: 0 }
   #fault: Fault | null = null
-  /** Of `cut_after` and `lost_answer`: bytes, or answers, that are left. */
+  /** Of `cut_after`: bytes that are left. */
   #left = 0
   /** Bytes vanished: what comes after them would make no sense. */
   #torn = false
@@ -116,7 +117,6 @@ export class Wire {
     }
     this.#fault = fault
     if (fault?.kind === "cut_after") this.#left = fault.bytes
-    if (fault?.kind === "lost_answer") this.#left = fault.times
     this.#near.resume()
     this.#far.resume()
   }
@@ -153,7 +153,10 @@ export class Wire {
   }
 
   #take(way: Way, bytes: Buffer): void {
-    if (this.#swallows(way)) return
+    if (this.#swallows(way)) {
+      this.#count.bytes += bytes.length
+      return
+    }
     const fault = this.#fault
     if (fault?.kind === "lost_answer" && this.#loses(way, bytes, fault.of)) return
     if (fault?.kind === "cut_after" && way === "down") {
@@ -200,11 +203,11 @@ export class Wire {
       this.#marked ||= this.#asked.includes(of)
       return false
     }
-    const lost = this.#marked && this.#left > 0
+    const lost = this.#marked && this.#count.answersToLose > 0
     this.#asked = ""
     this.#marked = false
     if (!lost) return false
-    this.#left -= 1
+    this.#count.answersToLose -= 1
     this.#count.answers += 1
     this.reset()
     return true
