@@ -3,7 +3,7 @@ import type { Chat } from "../../src/client/chat.ts"
 import { connectChat } from "../../src/client/chat.ts"
 import { ClientError } from "../../src/client/error.ts"
 import type { SendOptions } from "../../src/client/options.ts"
-import type { Say } from "../../src/client/say.ts"
+import type { Policy } from "../../src/protocol/client-frame.ts"
 import type { FaultProxy } from "../support/fault-proxy.ts"
 import type { Random } from "../support/random.ts"
 import type { Happened, Recorder } from "./history.ts"
@@ -45,7 +45,7 @@ export class Device {
   }
 
   /** Says something; resolves when its fate is known. Never rejects. */
-  async say(text: string, id: string, policy: Say["policy"] = "enqueue", options: SendOptions = {}): Promise<void> {
+  async say(text: string, id: string, policy: Policy = "enqueue", options: SendOptions = {}): Promise<void> {
     const note = this.#note
     note({ kind: "sent", id, text })
     try {
