@@ -101,8 +101,7 @@ export async function startServer(
     let stopping: Promise<void> | undefined
     const stop = async () => {
       log.info({ instance }, "draining")
-      await manager.drain(config.chat.drain_timeout * 1000)
-      sockets.drain()
+      await sockets.drain(manager.drain(config.chat.drain_timeout * 1000))
       // A client that does not answer the close frame is not waited for long.
       await Promise.race([server.stop(), delay(clock, 2000).then(() => server.stop(true))])
       sockets.stop()

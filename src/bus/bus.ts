@@ -2,13 +2,29 @@
 // A bus may lose, repeat and reorder: rows are the truth, `seq` shows a gap, and the store fills it.
 import type { ServerFrame } from "../protocol/server-frame.ts"
 
-export type OnDelivery = (session_id: string, frame: ServerFrame) => void
+/** What instances tell each other and no client: who looks on from there, by user. */
+export interface HereNote {
+  readonly type: "here"
+  readonly data: {
+    readonly instance: string
+    /** user_id -> devices. */
+    readonly users: Readonly<Record<string, number>>
+    /** The others are to say the same of themselves. */
+    readonly asks: boolean
+  }
+}
+
+export type BusFrame = ServerFrame | HereNote
+
+export type OnDelivery = (session_id: string, frame: BusFrame) => void
 
 export interface Bus {
   /** False: nothing is heard of other instances just now. */
   readonly connected: boolean
+  /** There are no others: this is the bus of a single process. */
+  readonly alone: boolean
   /** Hands a frame to every instance that subscribed to the chat, this one included. Never waits, never throws. */
-  publish(session_id: string, frame: ServerFrame): void
+  publish(session_id: string, frame: BusFrame): void
   subscribe(session_id: string): void
   unsubscribe(session_id: string): void
   /** Sets who is told of deliveries; one per instance. */

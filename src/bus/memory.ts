@@ -6,6 +6,7 @@ export function openMemoryBus(): Bus {
   let deliver: OnDelivery = () => undefined
   return {
     connected: false,
+    alone: true,
     publish(session_id, frame) {
       if (subscribed.has(session_id)) deliver(session_id, frame)
     },

@@ -2,8 +2,7 @@
 // process, so this instance does not depend on the server; frames of others come over it.
 import { connect, type NatsConnection, type Subscription } from "@nats-io/transport-node"
 import type { Log } from "../log.ts"
-import type { ServerFrame } from "../protocol/server-frame.ts"
-import type { Bus, OnDelivery } from "./bus.ts"
+import type { Bus, BusFrame, OnDelivery } from "./bus.ts"
 
 export interface NatsOptions {
   /** nats://[user:password@]host:port or tls://... */
@@ -27,7 +26,7 @@ export function openNatsBus({ url, name, log }: NatsOptions): Bus {
       callback: (error, message) => {
         if (error || !subscribed.has(session_id)) return
         // Written by an instance like this one, which had checked it.
-        deliver(session_id, message.json<ServerFrame>())
+        deliver(session_id, message.json<BusFrame>())
       },
     })
 
@@ -48,6 +47,7 @@ export function openNatsBus({ url, name, log }: NatsOptions): Bus {
   )
 
   return {
+    alone: false,
     get connected() {
       return connected
     },

@@ -9,11 +9,13 @@ import type { Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
+import type { Presence } from "./presence.ts"
 import { type ResumeDeps, type ResumeRequest, resume } from "./resume.ts"
 import { lifecyclesBefore, mayLifecycle } from "./state.ts"
 
 export interface AudienceDeps extends ResumeDeps {
   readonly chats: LiveChats
+  readonly presence: Presence
   readonly emitter: Emitter
   /** Chats that this instance serves at the same time. */
   readonly max_concurrent_sessions: number
@@ -68,6 +70,7 @@ export class Audience {
     if (!chat?.followers.delete(follower.id)) return
     this.#count(follower, -1)
     follower.unfollow(session_id)
+    this.#deps.presence.changed(chat)
     this.#deps.chats.touch(chat)
   }
 
@@ -77,6 +80,12 @@ export class Audience {
       this.leave(session_id, follower)
       follower.drop(session_id, why)
     }
+  }
+
+  /** Another instance let a chat rest that somebody here looks at. */
+  async rouse(chat: LiveChat): Promise<void> {
+    if (chat.followers.size === 0) return
+    await moveLifecycle(this.#deps.db, chat.session.id, lifecyclesBefore("active"), "active")
   }
 
   /** Chats that somebody here looks at, or that a turn runs in. */
@@ -96,6 +105,7 @@ export class Audience {
     }
     chat.followers.set(follower.id, follower)
     this.#count(follower, 1)
+    this.#deps.presence.changed(chat)
   }
 
   #count({ principal: { user_id } }: Follower, by: 1 | -1): void {

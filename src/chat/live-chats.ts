@@ -1,8 +1,7 @@
 // The chats that are in memory here: brought in when somebody needs one, let go when nobody has for a while.
-import type { Bus } from "../bus/bus.ts"
+import type { Bus, BusFrame, HereNote } from "../bus/bus.ts"
 import type { Cancel } from "../clock.ts"
 import { ChatError } from "../errors.ts"
-import type { ServerFrame } from "../protocol/server-frame.ts"
 import { loadChat } from "../store/events.ts"
 import { pauseAll } from "../store/session-changes.ts"
 import { LiveChat, type LiveChatDeps } from "./live-chat.ts"
@@ -11,6 +10,8 @@ export interface LiveChatsDeps extends LiveChatDeps {
   readonly bus: Bus
   /** How long a chat that nobody needs is kept, in milliseconds. */
   readonly keep_ms: number
+  /** Another instance says who looks at the chat there. */
+  onHere(chat: LiveChat, note: HereNote["data"]): void
   /** A chat is about to leave memory. */
   onIdle(chat: LiveChat): Promise<void>
 }
@@ -19,7 +20,7 @@ export class LiveChats implements Iterable<LiveChat> {
   readonly #deps: LiveChatsDeps
   readonly #chats = new Map<string, LiveChat>()
   /** Chats on their way in, with what the bus delivered meanwhile. */
-  readonly #loading = new Map<string, { chat: Promise<LiveChat>; early: ServerFrame[] }>()
+  readonly #loading = new Map<string, { chat: Promise<LiveChat>; early: BusFrame[] }>()
   readonly #leaving = new Map<string, Cancel>()
   /** Chats that left and whose row is being brought up to date. */
   readonly #left = new Map<string, Promise<void>>()
@@ -93,7 +94,7 @@ export class LiveChats implements Iterable<LiveChat> {
   }
 
   #load(session_id: string): Promise<LiveChat> {
-    const early: ServerFrame[] = []
+    const early: BusFrame[] = []
     // Before the read, so that nothing falls between what was read and what is delivered.
     this.#deps.bus.subscribe(session_id)
     const chat = this.#read(session_id, early)
@@ -101,14 +102,14 @@ export class LiveChats implements Iterable<LiveChat> {
     return chat
   }
 
-  async #read(session_id: string, early: ServerFrame[]): Promise<LiveChat> {
+  async #read(session_id: string, early: BusFrame[]): Promise<LiveChat> {
     try {
       await this.#left.get(session_id)
       const state = await loadChat(this.#deps.db, session_id)
       if (!state) throw new ChatError("not_found", { params: { what: "chat" } })
       const chat = new LiveChat(state, this.#deps)
       this.#chats.set(session_id, chat)
-      for (const frame of early) chat.accept(frame)
+      for (const frame of early) this.#pass(chat, frame)
       return chat
     } catch (error) {
       this.#deps.bus.unsubscribe(session_id)
@@ -118,14 +119,19 @@ export class LiveChats implements Iterable<LiveChat> {
     }
   }
 
-  #deliver(session_id: string, frame: ServerFrame): void {
+  #pass(chat: LiveChat, frame: BusFrame): void {
+    if (frame.type === "here") this.#deps.onHere(chat, frame.data)
+    else chat.accept(frame)
+  }
+
+  #deliver(session_id: string, frame: BusFrame): void {
     const chat = this.#chats.get(session_id)
     if (!chat) {
       this.#loading.get(session_id)?.early.push(frame)
       return
     }
     try {
-      chat.accept(frame)
+      this.#pass(chat, frame)
     } catch (error) {
       // Whoever published it has stored it already, and may not be told that it failed.
       this.#deps.log.error({ err: error, chat_id: chat.session.chat_id }, "a frame could not be passed on")

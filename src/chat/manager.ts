@@ -1,12 +1,12 @@
 // The heart's front: everything that a live chat must notice goes through here. Method names are the seed's.
 import type { Principal } from "../auth/token.ts"
 import type { Bus } from "../bus/bus.ts"
-import { type Cancel, type Clock, delay } from "../clock.ts"
+import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
 import type { Log } from "../log.ts"
 import type { ClientFrameOf } from "../protocol/client-frame.ts"
-import type { InterruptResult, Status } from "../protocol/server-frame.ts"
+import type { Service, Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import { RateLimits } from "../rate-limit.ts"
 import type { Config } from "../settings.ts"
@@ -24,14 +24,15 @@ import {
   speak,
   updateSession,
 } from "./changes.ts"
-import { stopOf } from "./commands.ts"
 import { Emitter } from "./emit.ts"
 import { type ChatRequest, createNew, type FindDeps, findOrCreate, findOwn } from "./find-session.ts"
 import type { Caller, Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
+import { type Interrupted, type InterruptRequest, interrupt } from "./interrupt.ts"
 import type { FanOut, LiveChat } from "./live-chat.ts"
 import { LiveChats } from "./live-chats.ts"
 import { MessageHandler } from "./message-handler.ts"
+import { Presence } from "./presence.ts"
 import type { ResumeRequest } from "./resume.ts"
 import { startSafetyNet } from "./safety-net.ts"
 import { lifecyclesBefore } from "./state.ts"
@@ -49,20 +50,6 @@ export interface ManagerDeps {
   readonly fanOut: FanOut
 }
 
-export interface InterruptRequest {
-  readonly turn_id?: string | undefined
-  /** Milliseconds. */
-  readonly wait_ms: number
-  readonly trace_id: string
-}
-
-export interface Interrupted {
-  readonly result: InterruptResult
-  readonly turn_id: string | null
-  /** Of the event that asks for the stop; null when there is none of this request. */
-  readonly seq: number | null
-}
-
 type Key = Pick<Session, "id">
 
 export class ChatManager {
@@ -70,10 +57,11 @@ export class ChatManager {
   readonly #find: FindDeps
   readonly #changes: ChangeDeps
   readonly #chats: LiveChats
+  readonly #presence: Presence
   readonly #audience: Audience
   readonly #messages: MessageHandler
   readonly #turns: TurnRunner
-  #cancelNet: Cancel = () => undefined
+  #cancelWatches: Cancel = () => undefined
   #draining = false
 
   constructor(deps: ManagerDeps) {
@@ -93,11 +81,14 @@ export class ChatManager {
       keep_ms: config.chat.connection_timeout * 1000,
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       onDeleted: (chat) => this.#audience.empty(chat.session.id, new ChatError("chat_deleted")),
-      onIdle: async (chat) => void (await moveLifecycle(db, chat.session.id, lifecyclesBefore("paused"), "paused")),
+      onHere: (chat, note) => this.#presence.heard(chat, note),
+      onIdle: async (chat) => this.#rest(chat),
     })
+    this.#presence = new Presence({ bus, clock, instance: deps.instance, peek: (id) => this.#chats.peek(id) })
     const { max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user } = config.chat
     this.#audience = new Audience({
-      ...{ db, emitter, chats: this.#chats, instance: deps.instance },
+      ...{ db, emitter, chats: this.#chats, presence: this.#presence, instance: deps.instance },
+      hereIn: (chat) => this.#presence.of(chat),
       ...{ max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user },
     })
     this.#turns = new TurnRunner({ ...deps, emitter, chats: this.#chats })
@@ -118,10 +109,15 @@ export class ChatManager {
 
   /** Takes over what a dead instance left, keeps the leases of our own turns, and looks after what others do. */
   async start(): Promise<void> {
-    const { db, bus, clock, log } = this.#deps
+    const { db } = this.#deps
     if (db.kind === "file") await pauseAll(db, "all")
     await this.#turns.recover()
-    if (db.kind === "server") this.#cancelNet = startSafetyNet({ db, bus, clock, log, chats: this.#chats })
+    const cancelPresence = this.#presence.start()
+    const cancelNet = db.kind === "server" ? this.#castNet() : () => undefined
+    this.#cancelWatches = () => {
+      cancelPresence()
+      cancelNet()
+    }
   }
 
   /** A client came: finds its chat or makes it (P1.3). It follows nothing before it joins. */
@@ -173,7 +169,7 @@ export class ChatManager {
 
   /** Stops the running turn, or the named one (P6.4). Waits up to `wait_ms` for the confirmation. */
   interrupt(principal: Principal, { id }: Key, request: InterruptRequest): Promise<Interrupted> {
-    return this.#chats.with(id, (chat) => this.#interrupt(chat, principal, request))
+    return this.#chats.with(id, (chat) => interrupt({ ...this.#deps, turns: this.#turns }, chat, principal, request))
   }
 
   /** Ends the session for good (P6.6). Resolves with the place of the event; null when it had ended before. */
@@ -197,12 +193,24 @@ export class ChatManager {
 
   /** The state as it is now (P6.8). */
   async status({ id }: Key): Promise<Status> {
-    return statusOf(await this.#chats.open(id))
+    const chat = await this.#chats.open(id)
+    return { ...statusOf(chat), here: this.#presence.of(chat), service: this.service }
+  }
+
+  /** How this instance is doing. */
+  get service(): Service {
+    const { db, bus } = this.#deps
+    return { store: db.health.away ? "away" : "ok", bus: bus.connected ? "ok" : bus.alone ? "none" : "away" }
   }
 
   /** The highest seq of a chat that is in memory. */
   top(session_id: string): number | undefined {
     return this.#chats.peek(session_id)?.top
+  }
+
+  /** Does a turn of this chat run on this instance? */
+  isRunning(session_id: string): boolean {
+    return this.#chats.peek(session_id)?.running != null
   }
 
   /** Chats that somebody here looks at, or that a turn runs in. */
@@ -214,27 +222,21 @@ export class ChatManager {
   async drain(timeout_ms: number): Promise<void> {
     this.#draining = true
     await this.#turns.drain(timeout_ms)
-    this.#cancelNet()
+    this.#cancelWatches()
     await this.#chats.close()
   }
 
-  async #interrupt(
-    chat: LiveChat,
-    by: Principal,
-    { wait_ms, trace_id, ...named }: InterruptRequest,
-  ): Promise<Interrupted> {
-    // Perhaps it was asked for on another instance in this moment: the store knows.
-    if (!chat.turn(named.turn_id)) await chat.fill()
-    const turn = chat.turn(named.turn_id)
-    if (!turn) return { result: "too_late", turn_id: named.turn_id ?? null, seq: null }
-    const { turn_id } = turn
-    const ended = chat.turnEnded(turn_id)
-    const seq = await this.#turns.stop(chat, turn, stopOf(turn_id, by.user_id), trace_id)
-    const end = wait_ms > 0 ? await Promise.race([ended, delay(this.#deps.clock, wait_ms)]) : undefined
-    // It may have ended in this moment.
-    if (end === undefined)
-      return { result: seq === null && !chat.turn(turn_id) ? "too_late" : "requested", turn_id, seq }
-    return { result: end === "interrupted" ? "confirmed" : "too_late", turn_id, seq }
+  /** The chat left memory here. Unless somebody looks on elsewhere, it is paused. */
+  async #rest({ session: { id } }: LiveChat): Promise<void> {
+    const watched = this.#presence.isElsewhere(id)
+    this.#presence.forget(id)
+    if (!watched) await moveLifecycle(this.#deps.db, id, lifecyclesBefore("paused"), "paused")
+  }
+
+  #castNet(): Cancel {
+    const { db, bus, clock, log } = this.#deps
+    const rouse = (chat: LiveChat) => this.#audience.rouse(chat)
+    return startSafetyNet({ db, bus, clock, log, chats: this.#chats, rouse })
   }
 
   #refuseWhenDraining(): void {

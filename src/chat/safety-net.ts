@@ -13,12 +13,14 @@ export interface SafetyNetDeps {
   readonly clock: Clock
   readonly log: Log
   readonly chats: Iterable<LiveChat>
+  /** Another instance let this chat rest: it did not know that somebody here looks on. */
+  rouse(chat: LiveChat): Promise<void>
 }
 
 /** Milliseconds between two looks: without the bus it is the only way to hear of others. */
 const lookEvery = { connected: 1000, alone: 250 }
 
-export function startSafetyNet({ db, bus, clock, log, chats }: SafetyNetDeps): Cancel {
+export function startSafetyNet({ db, bus, clock, log, chats, rouse }: SafetyNetDeps): Cancel {
   let cancel: Cancel = () => undefined
   let over = false
 
@@ -26,9 +28,10 @@ export function startSafetyNet({ db, bus, clock, log, chats }: SafetyNetDeps): C
     try {
       const live = new Map([...chats].map((chat) => [chat.session.id, chat]))
       const tops = live.size > 0 ? await lastSeqs(db, [...live.keys()]) : []
-      for (const { id, last_seq } of tops) {
+      for (const { id, last_seq, lifecycle } of tops) {
         const chat = live.get(id)
         if (chat && chat.top < last_seq) await chat.fill()
+        if (chat && lifecycle === "paused") await rouse(chat)
       }
     } catch (error) {
       log.warn({ err: error }, "the store could not be asked what happened on other instances")

@@ -1,5 +1,5 @@
 // The client's front door: one chat, kept connected, its log in order, its answers put together.
-import type { Status } from "../protocol/server-frame.ts"
+import type { Here, Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { OpenTurn, Question } from "../protocol/turn.ts"
 import type { Answer } from "./answers.ts"
@@ -90,6 +90,11 @@ export class Chat implements AsyncIterable<ChatEvent>, Disposable {
   /** What the bot waits to be told; the next text, or `send({ kind: "input", answer })`, is the answer. */
   get question(): Question | null {
     return this.#engine.session.question
+  }
+
+  /** The devices that look at the chat now, this one included. News of it is a `status` event with `here`. */
+  get here(): Here | null {
+    return this.#engine.session.here
   }
 
   /** The answers that are being given, by message_id. */

@@ -1,6 +1,6 @@
 // What is known of the session: its state, the open turns in order, the bot's question that waits for an answer. Told by the
 // service at each join, and from then on what the events add up to.
-import type { Joined, ServerFrameOf, Status } from "../protocol/server-frame.ts"
+import type { Here, Joined, ServerFrameOf, Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { OpenTurn, Question } from "../protocol/turn.ts"
 import type { DurableEvent } from "./frame.ts"
@@ -9,6 +9,7 @@ export class SessionState {
   #session: Session | null = null
   #turns: readonly OpenTurn[] = []
   #question: Question | null = null
+  #here: Here | null = null
 
   /** Null until the chat is joined for the first time. */
   get session(): Session | null {
@@ -24,21 +25,29 @@ export class SessionState {
     return this.#question
   }
 
-  joined({ session, turns, question }: Joined): void {
+  /** Who looks at the chat now; null until it is joined for the first time. */
+  get here(): Here | null {
+    return this.#here
+  }
+
+  joined({ session, turns, question, here }: Joined): void {
+    this.#here = here
     this.#session = session
     this.#turns = turns
     this.#question = question
   }
 
   /** The answer to our own `status`. */
-  told({ state, lifecycle, topic, logo, turns, question }: Status): void {
+  told({ state, lifecycle, topic, logo, turns, question, here }: Status): void {
+    this.#here = here ?? this.#here
     this.#set({ state, lifecycle, topic, logo })
     this.#turns = turns
     this.#question = question
   }
 
   /** Somebody came or left. The rest of such a status is what another instance knew, perhaps less than we do. */
-  moved({ lifecycle }: Status): void {
+  moved({ lifecycle, here }: Status): void {
+    this.#here = here ?? this.#here
     this.#set({ lifecycle })
   }
 

@@ -5,7 +5,7 @@ import type { Principal } from "../auth/token.ts"
 import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { Log } from "../log.ts"
-import type { InterruptResult, Status } from "../protocol/server-frame.ts"
+import type { InterruptResult, Service, Status } from "../protocol/server-frame.ts"
 import type { ChatType, Session } from "../protocol/session.ts"
 import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
@@ -50,6 +50,8 @@ export interface ChatPort {
     request: { turn_id?: string; wait_ms: number; trace_id: string },
   ): Promise<{ result: InterruptResult; turn_id: string | null }>
   status(session: Session): Promise<Status>
+  /** How the instance is doing. */
+  readonly service: Service
   /** The instance is shutting down. */
   readonly draining: boolean
 }

@@ -17,7 +17,8 @@ export function healthRoutes({ db, chat, clock, instance, version }: AppDeps) {
     .get(ready.path, async (c) => {
       if (chat.draining) throw new ChatError("draining")
       await databaseAnswers(db, clock)
-      return answer(c, well)
+      const { service } = chat
+      return answer(c, { ...well, status: service.bus === "away" ? "degraded" : "ok", service } as const)
     })
 }
 

@@ -2,36 +2,12 @@
 // A query parameter that a route does not know is refused: a misspelt filter must not answer too much. Bodies pass over it.
 import { z } from "zod"
 import { type ErrorCode, errorCodes } from "../errors.ts"
-import { ChatId, FlowId, MessageId, SessionId, Timestamp, TraceId, TurnId } from "./ids.ts"
+import { ChatId, FlowId, MessageId, SessionId, TraceId, TurnId } from "./ids.ts"
 import { Message, MessageKind } from "./message.ts"
-import { InterruptResult } from "./server-frame.ts"
+import { instant, shownAs, whole, yesNo } from "./query.ts"
+import { InterruptResult, Service } from "./server-frame.ts"
 import { ChatType, Lifecycle, Logo, Session, SessionState, Topic } from "./session.ts"
 import { OpenTurn, Question, TurnState } from "./turn.ts"
-
-/** What is text in a query is shown in the document as what it stands for. */
-const shownAs = (shown: object) => ({
-  override({ jsonSchema }: { jsonSchema: object }) {
-    for (const key of ["pattern", "anyOf"]) Reflect.deleteProperty(jsonSchema, key)
-    Object.assign(jsonSchema, shown)
-  },
-})
-
-/** Digits of a query parameter -> a whole number. */
-function whole(min: number, max: number) {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, "must be a whole number")
-    .transform(Number)
-    .pipe(z.int().min(min).max(max))
-    .meta(shownAs({ type: "integer", minimum: min, maximum: max }))
-}
-
-const yesNo = z.enum(["true", "false"]).transform((word) => word === "true")
-/** Any instant of ISO 8601 with a zone, brought to the form in which times are kept. */
-const instant = z.iso
-  .datetime({ offset: true })
-  .transform((text) => new Date(text).toISOString())
-  .pipe(Timestamp)
 
 const SessionRef = ChatId.describe("A chat_id or a session_id: both find a session.")
 const userId = whole(0, Number.MAX_SAFE_INTEGER)
@@ -129,6 +105,8 @@ export const Statistics = z
   .meta({ id: "Statistics" })
 export type Statistics = z.infer<typeof Statistics>
 const Health = z.object({ status: z.literal("ok"), instance: z.string(), version: z.string() })
+/** degraded: it works, and hears of other instances later than usual. */
+const Ready = Health.extend({ status: z.enum(["ok", "degraded"]), service: Service })
 
 /** The shape of every JSON answer; `status_code` is the HTTP status, `status_message` a sentence in the caller's language. */
 export const answerOf = <T extends z.ZodType>(status: number, data: T) =>
@@ -234,7 +212,7 @@ export const routes = {
   ready: route("get", "/readyz", {
     summary: "The instance takes requests: the database answers within 1 s and it is not shutting down",
     open: true,
-    data: Health,
+    data: Ready,
     errors: ["draining"],
   }),
   document: route("get", "/openapi.json", { summary: "This document", open: true }),

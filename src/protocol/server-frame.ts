@@ -6,6 +6,18 @@ import { Message, StepPart, ToolPart } from "./message.ts"
 import { Lifecycle, Session, SessionState } from "./session.ts"
 import { OpenTurn, Question, TurnOver } from "./turn.ts"
 
+/** The devices that look at the chat, on all instances, and whose they are: of the moment (P5.9). */
+export const Here = z.object({
+  devices: z.int().min(0),
+  /** At most 50 are named. */
+  users: z.array(z.object({ user_id: UserId, devices: z.int().min(1) })),
+})
+export type Here = z.infer<typeof Here>
+
+/** Whether what the instance stands on is there. `away`: see P7.8. `none`: it works alone, without a bus. */
+export const Service = z.object({ store: z.enum(["ok", "away"]), bus: z.enum(["ok", "away", "none"]) })
+export type Service = z.infer<typeof Service>
+
 /** The head of a replay: what follows are the events after `from`, up to `top`, then `replayed`. */
 export const Joined = z.object({
   session: Session,
@@ -19,6 +31,7 @@ export const Joined = z.object({
   snapshot: z.array(Message).optional(),
   turns: z.array(OpenTurn),
   question: Question.nullable(),
+  here: Here,
 })
 export type Joined = z.infer<typeof Joined>
 export const Replayed = z.object({ replayed: Cursor })
@@ -57,6 +70,10 @@ export const Status = z.object({
   edited_message: z.object({ message_id: MessageId, message: z.string() }).optional(),
   /** With `changed: ["messages"]`: how this answer is liked now. */
   feedback: z.object({ message_id: MessageId, liked: z.int().min(0).max(2) }).optional(),
+  /** Not in durable frames: who is here now. */
+  here: Here.optional(),
+  /** In the answer to `status`: how the instance is doing. */
+  service: Service.optional(),
 })
 export type Status = z.infer<typeof Status>
 

@@ -64,6 +64,11 @@ export class Connection implements Follower {
     this.#cancelJoin = deps.clock.after(joinAfter, () => this.inbox.add(() => this.#joinSilently()))
   }
 
+  /** A turn runs here in one of its chats. */
+  get isAnswered(): boolean {
+    return this.chats.joined().some((session_id) => this.deps.manager.isRunning(session_id))
+  }
+
   get open(): boolean {
     return this.#open
   }

@@ -1,5 +1,6 @@
 // Way 1: Bun's WebSocket handlers. They are synchronous and hand on; a rejection in an async one would be nobody's (Bun 1.4).
 import type { ServerWebSocket, WebSocketHandler } from "bun"
+import { delay } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import { newTraceId } from "../ids.ts"
 import { describe } from "../language/language.ts"
@@ -10,13 +11,20 @@ import type { SocketData } from "./upgrade.ts"
 
 /** A frame above this closes the socket with 1009 before it is read (P2.5). */
 const maxPayload = 1_048_576
+/** So many are sent away at a time, and so many milliseconds later the next: they do not all come back at once. */
+const slice = { size: 100, every: 50 }
+/** Within so many milliseconds they are to come back. */
+const spread = 10_000
 /** A client with more than this waiting is cut off (P7.5). */
 const cutOffAt = 1_048_576
 
 export interface Sockets {
   readonly handler: WebSocketHandler<SocketData>
-  /** Sends everybody away, in slices, each with a random pause to come back after. */
-  drain(): void
+  /**
+   * Sends everybody away with 4001, in slices, each with a random pause to come back after (P8.1): those whose chats are at
+   * rest at once, the others when `settled` says that no turn runs here any more. Resolves when all were sent.
+   */
+  drain(settled: Promise<void>): Promise<void>
   stop(): void
 }
 
@@ -83,9 +91,23 @@ export function openSockets(deps: ConnectionDeps): Sockets {
   return {
     handler,
     stop,
-    drain() {
-      for (const connection of connections.keys()) {
-        connection.close(new ChatError("draining", { retry_after_ms: Math.random() * 10_000 }))
+    async drain(settled) {
+      let over = false
+      const done = settled.then(() => {
+        over = true
+      })
+      const sent = new Set<Connection>()
+      for (;;) {
+        const rest = [...connections.keys()].filter((connection) => !sent.has(connection))
+        if (over && rest.length === 0) return
+        const leaving = rest.filter((connection) => over || !connection.isAnswered).slice(0, slice.size)
+        for (const connection of leaving) {
+          sent.add(connection)
+          connection.close(new ChatError("draining", { retry_after_ms: Math.floor(Math.random() * spread) }))
+        }
+        if (over && leaving.length === rest.length) return
+        const pause = delay(clock, slice.every)
+        await (over ? pause : Promise.race([pause, done]))
       }
     },
   }

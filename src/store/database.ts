@@ -10,7 +10,7 @@ import { type Clock, systemClock } from "../clock.ts"
 import { type Log, silentLog } from "../log.ts"
 import type { Config } from "../settings.ts"
 import { withoutBusyConnections } from "./busy.ts"
-import { withStoreErrors } from "./faults.ts"
+import { type StoreHealth, withHealth, withStoreErrors } from "./faults.ts"
 import { holdLock, LockedError } from "./lock.ts"
 import { Replica } from "./replica.ts"
 import * as schema from "./schema.ts"
@@ -24,6 +24,7 @@ export interface Database {
   readonly kind: "file" | "server"
   /** Near by, for large reads. */
   readonly replica?: Replica | undefined
+  readonly health: Readonly<StoreHealth>
   /** For people: where the data is, without a secret. */
   readonly label: string
   close(): void
@@ -66,8 +67,10 @@ function openFile(url: string): Database {
     try {
       // One connection: libSQL calls are synchronous here, so a second one could only wait for the first. A short busy
       // timeout, because waiting for a lock blocks the event loop (libsql 0.5: no timer runs meanwhile).
-      const client = withoutBusyConnections(createClient({ url, concurrency: 1, timeout: 50 }))
+      const health = { away: false }
+      const client = withHealth(withoutBusyConnections(createClient({ url, concurrency: 1, timeout: 50 })), health)
       return {
+        health,
         orm: drizzle(withStoreErrors(client), { schema }),
         client,
         kind: "file",
@@ -93,19 +96,19 @@ function openServer(
   { url, auth_token, replica_url }: Config["database"] & { readonly url: string },
   { patience_ms = 10_000, clock = systemClock, log = silentLog }: DatabaseOptions,
 ): Database {
-  const client = openAt("DATABASE_URL", () =>
-    createClient({
-      url,
-      ...(auth_token === undefined ? {} : { authToken: auth_token }),
-      fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(patience_ms) }),
-    }),
-  )
+  const health = { away: false }
+  const client = openAt("DATABASE_URL", () => {
+    const authToken = auth_token === undefined ? {} : { authToken: auth_token }
+    const inTime = (request: Request) => fetch(request, { signal: AbortSignal.timeout(patience_ms) })
+    return withHealth(createClient({ url, ...authToken, fetch: inTime }), health)
+  })
   const replica = replica_url
     ? openAt("DATABASE_REPLICA_URL", () => new Replica({ url: replica_url, auth_token, clock, log }))
     : undefined
   return {
     orm: drizzle(withStoreErrors(client), { schema }),
     client,
+    health,
     kind: "server",
     replica,
     label: new URL(url).host,

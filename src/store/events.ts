@@ -130,10 +130,13 @@ export async function messagesByKey(db: Database, ids: readonly string[]): Promi
 }
 
 /** How far each of these chats has come. */
-export async function lastSeqs(db: Database, ids: readonly string[]): Promise<{ id: string; last_seq: number }[]> {
+export async function lastSeqs(
+  db: Database,
+  ids: readonly string[],
+): Promise<Pick<Session, "id" | "last_seq" | "lifecycle">[]> {
   return (
     db.orm
-      .select({ id: sessions.id, last_seq: sessions.last_seq })
+      .select({ id: sessions.id, last_seq: sessions.last_seq, lifecycle: sessions.lifecycle })
       .from(sessions)
       // One parameter however many chats there are.
       .where(sql`${sessions.id} in (select value from json_each(${JSON.stringify(ids)}))`)

@@ -15,6 +15,11 @@ export function storeError(cause: unknown): ChatError {
     : new ChatError("store_unavailable", { cause, retry_after_ms: 1000 })
 }
 
+/** Whether the database was there when it was asked last. */
+export interface StoreHealth {
+  away: boolean
+}
+
 const acts: readonly PropertyKey[] = ["execute", "batch"] satisfies (keyof Client)[]
 
 /** The client for reads and single statements: what it throws says whether to try again (ChatError.from finds it). */
@@ -26,12 +31,31 @@ export function withStoreErrors(client: Client): Client {
       throw storeError(error)
     }
   }
+  return wrapped(client, tell)
+}
+
+/** The client; `health` follows how it fares. */
+export function withHealth(client: Client, health: StoreHealth): Client {
+  const note = async (act: () => unknown): Promise<unknown> => {
+    try {
+      const answer = await act()
+      health.away = false
+      return answer
+    } catch (error) {
+      health.away = !isStatementFault(error)
+      throw error
+    }
+  }
+  return wrapped(client, note)
+}
+
+function wrapped(client: Client, around: (act: () => unknown) => Promise<unknown>): Client {
   return new Proxy(client, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name)
       if (typeof value !== "function") return value
       if (!acts.includes(name)) return value.bind(target)
-      return (...given: unknown[]) => tell(() => Reflect.apply(value, target, given))
+      return (...given: unknown[]) => around(() => Reflect.apply(value, target, given))
     },
   })
 }

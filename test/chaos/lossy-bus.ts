@@ -9,6 +9,7 @@ export interface Losses {
 
 export function lossyBus(bus: Bus, losses: Losses, random: Random): Bus {
   return {
+    alone: false,
     get connected() {
       return bus.connected
     },

@@ -52,7 +52,7 @@ export function gated(db: Database): GatedDatabase {
     },
   }) satisfies Client
   return {
-    ...{ kind: db.kind, label: db.label, client, orm: drizzle(withStoreErrors(client), { schema }) },
+    ...{ kind: db.kind, label: db.label, health: db.health, client, orm: drizzle(withStoreErrors(client), { schema }) },
     close: () => db.close(),
     shut(pattern, where = "before") {
       gate = { pattern, where }

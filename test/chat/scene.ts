@@ -22,6 +22,7 @@ export const user: Principal = { user_id: 1, role: "user", expires_at: Number.MA
 /** A bus that brings a frame as often as the test says: 0 = it is lost. Late ones come with `flush`, in any order. */
 export class LossyBus implements Bus {
   readonly connected = true
+  readonly alone = false
   readonly published: ServerFrame[] = []
   /** Frames that are held back. */
   readonly held: [session_id: string, frame: ServerFrame][] = []

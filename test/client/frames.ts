@@ -94,6 +94,7 @@ export function joined(more: Partial<Joined> = {}): ServerFrame {
     instance: "i1",
     turns: [],
     question: null,
+    here: { devices: 1, users: [{ user_id: 1, devices: 1 }] },
     ...more,
   }
   return { type: "start", data, ...envelope }

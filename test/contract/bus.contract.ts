@@ -1,7 +1,7 @@
 // What every kind of bus promises, and all that chat/ may count on. A bus may lose what goes between instances, so that is
 // left to the tests of each kind; what one instance says and hears itself is never lost.
 import { describe, expect, test } from "bun:test"
-import type { Bus } from "../../src/bus/bus.ts"
+import type { Bus, BusFrame } from "../../src/bus/bus.ts"
 import type { ServerFrame } from "../../src/protocol/server-frame.ts"
 import { until } from "../support/until.ts"
 
@@ -17,8 +17,8 @@ function frame(replayed: number): ServerFrame {
 }
 
 /** Everything that is delivered, in order. */
-function listen(bus: Bus): [string, ServerFrame][] {
-  const heard: [string, ServerFrame][] = []
+function listen(bus: Bus): [string, BusFrame][] {
+  const heard: [string, BusFrame][] = []
   bus.onDelivery((session_id, delivered) => void heard.push([session_id, delivered]))
   return heard
 }
@@ -26,7 +26,7 @@ function listen(bus: Bus): [string, ServerFrame][] {
 export function registerBusContract(kind: string, { make, missing }: BusKind): void {
   describe.skipIf(missing !== undefined)(`bus contract: ${kind}${missing ? ` (skipped: ${missing})` : ""}`, () => {
     /** Resolves when something that is said now has been heard: what was said before has been, or never will be. */
-    async function quiet(bus: Bus, heard: [string, ServerFrame][]): Promise<[string, ServerFrame][]> {
+    async function quiet(bus: Bus, heard: [string, BusFrame][]): Promise<[string, BusFrame][]> {
       bus.subscribe("ses_quiet")
       bus.publish("ses_quiet", frame(0))
       await until(() => heard.some(([session_id]) => session_id === "ses_quiet"), "the end of the deliveries")
@@ -95,7 +95,7 @@ export function registerBusContract(kind: string, { make, missing }: BusKind): v
 
     test("who hears of a delivery may publish, subscribe and unsubscribe there and then", async () => {
       await using it = await make()
-      const heard: [string, ServerFrame][] = []
+      const heard: [string, BusFrame][] = []
       it.bus.onDelivery((session_id, delivered) => {
         heard.push([session_id, delivered])
         if (session_id !== "ses_1") return

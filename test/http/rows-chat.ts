@@ -22,6 +22,7 @@ export function rowsChat(db: Database, now: () => number): RowsChat {
   }
   return {
     draining: false,
+    service: { store: "ok", bus: "none" },
     asked,
     async createSession({ user_id }, { flow_id, chat_type, chat_id = `c_${crypto.randomUUID()}`, topic, logo }) {
       if (flow_id === "unknown") throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })

@@ -45,6 +45,28 @@ test("[P8.1] a running turn gets its time: it goes on to its end, and only then 
   expect(client.streamed()).toBe("The answer in full.")
 })
 
+test("[P8.3] those whose chats are at rest are sent away at once, in slices; who is being answered stays until the end", async () => {
+  const { clock, bot, chat, client } = await scene()
+  await using _ = chat
+  await client.say("a question")
+  const run = await bot.run()
+  const others = await Promise.all(Array.from({ length: 150 }, () => chat.connect({ chat: "c2" })))
+  await Promise.all(others.map((other) => other.join()))
+  const stopped = chat.server.stop()
+  const left = () => others.filter(({ isClosed }) => isClosed).length
+  await until(() => left() === 100, "the first slice")
+  await turnOfTheLoop()
+  expect(left()).toBe(100)
+  await clock.advance(50)
+  await until(() => left() === 150, "the second slice")
+  expect(client.isClosed).toBe(false)
+  run.done()
+  expect((await client.next("end")).data).toMatchObject({ state: "completed" })
+  expect(await client.closed).toMatchObject({ code: 4001 })
+  await clock.advance(50)
+  await stopped
+})
+
 test("[P4.4] a turn that takes longer is interrupted as drained, with its text kept", async () => {
   const { clock, bot, chat, client } = await scene()
   await using _ = chat

@@ -31,6 +31,8 @@ test("[P6.8] status is answered to the sender alone, with what is open; changed 
     data: {
       ...{ state: "initialized", lifecycle: "active", topic: null, logo: null },
       ...{ turns: [], question: null, changed: [] },
+      here: { devices: 2, users: [{ user_id: 1, devices: 2 }] },
+      service: { store: "ok", bus: "none" },
     },
   })
   await other.settled()

@@ -7,7 +7,7 @@ import { noSqld, startSqld } from "../support/sqld.ts"
 const recorded = { debug() {}, info() {}, warn() {}, error() {}, child: () => recorded }
 
 test.skipIf(noSqld !== null)(
-  "[P3.4] while the store is away everything new is refused as retryable; a running answer streams on and is kept",
+  "[P3.4] [P7.8] while the store is away everything new is refused as retryable; a running answer streams on and is kept",
   async () => {
     await using sqld = await startSqld()
     const bot = scriptedHandler()
@@ -30,6 +30,9 @@ test.skipIf(noSqld !== null)(
     expect(rest.status).toBe(503)
     expect(await rest.json()).toMatchObject({ data: { code: "store_unavailable", retry: true } })
     expect((await chat.fetch("/readyz")).status).toBe(503)
+    await client.send({ type: "status", trace_id: "how" })
+    const status = await client.next("status", ({ trace_id }) => trace_id === "how")
+    expect(status.data).toMatchObject({ state: "running", service: { store: "away", bus: "none" } })
 
     await run.say("And during.")
     run.done()
@@ -37,6 +40,10 @@ test.skipIf(noSqld !== null)(
     await sqld.restart()
     await client.next("end", ({ data }) => data.state === "completed")
     expect(client.events.find(({ type }) => type === "result")?.data).toMatchObject({ message: "Before. And during." })
+    expect((await chat.fetch("/readyz")).status).toBe(200)
+    await client.send({ type: "status", trace_id: "and now" })
+    const again = await client.next("status", ({ trace_id }) => trace_id === "and now")
+    expect(again.data.service).toEqual({ store: "ok", bus: "none" })
     await client.send({ type: "message", data: { text: "more" }, id: "m2" })
     expect((await client.next("ack", ({ id }) => id === "m2")).data).toMatchObject({ seq: 4, dup: false })
     ;(await bot.run()).done()

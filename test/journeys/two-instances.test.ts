@@ -76,3 +76,43 @@ test.skipIf(noSqld !== null)(
     expect(laptop.events).toEqual(phone.events)
   },
 )
+
+test.skipIf(noSqld !== null || !natsServer)(
+  "promise 9, [P7.8]: the bus dies: everybody is still right within two seconds, and it can be seen; it comes back by itself",
+  async () => {
+    await using sqld = await startSqld()
+    await using nats = await startNats()
+    const [one, other] = [scriptedHandler(), scriptedHandler()]
+    await using a = await instance(sqld.url, one, { NATS_URL: nats.url })
+    await using b = await instance(sqld.url, other, { NATS_URL: nats.url })
+    const phone = await a.connect({ chat: "c" })
+    await phone.join()
+    const laptop = await b.connect({ chat: "c" })
+    await laptop.join()
+    const ready = async () => (await (await a.fetch("/readyz")).json()).data
+    const bus = async (is: string) => {
+      while ((await ready()).service.bus !== is);
+    }
+    await bus("ok")
+    expect(await ready()).toMatchObject({ status: "ok", service: { store: "ok" } })
+
+    await nats.kill()
+    await bus("away")
+    expect(await ready()).toMatchObject({ status: "degraded", service: { store: "ok", bus: "away" } })
+    await phone.send({ type: "status", trace_id: "how" })
+    expect((await phone.next("status", ({ trace_id }) => trace_id === "how")).data.service?.bus).toBe("away")
+    const said = performance.now()
+    await phone.say("hello")
+    await laptop.next("message")
+    expect(performance.now() - said).toBeLessThan(2000)
+
+    await nats.start()
+    await bus("ok")
+    const run = await one.run()
+    await run.say("Back again.")
+    run.done()
+    for (const client of [phone, laptop]) await client.next("end")
+    expect(laptop.events).toEqual(phone.events)
+  },
+  20_000,
+)

@@ -1,0 +1,88 @@
+// Who is here: devices on one instance and on several, those that go, and instances that die.
+import { expect, test } from "bun:test"
+import { sessionByKey } from "../../src/store/events.ts"
+import { moveLifecycle } from "../../src/store/session-changes.ts"
+import { openBeside, openScene, type Scene, type TestFollower } from "./scene.ts"
+
+/** How many devices each of these was told of last. */
+const told = (...followers: TestFollower[]) =>
+  followers
+    .map(
+      ({ frames }) =>
+        frames.findLast((frame) => (frame.type === "start" && "here" in frame.data) || frame.type === "status")?.data,
+    )
+    .map((data) => (data && "here" in data ? data.here?.devices : undefined))
+
+const news = ({ frames }: TestFollower) =>
+  frames.filter((frame) => frame.type === "status" && frame.data.here !== undefined).length
+
+const leave = ({ manager, session }: Scene, follower: TestFollower) => manager.disconnectClient(session.id, follower)
+
+test("[P5.9] start says who is here, and the others are told when somebody comes or goes, those together once", async () => {
+  await using scene = await openScene()
+  const one = await scene.join()
+  await scene.clock.advance(100)
+  expect([told(one), news(one)]).toEqual([[1], 0])
+  const [two, three] = [await scene.join(), await scene.join()]
+  await scene.clock.advance(100)
+  expect(told(one, two, three)).toEqual([3, 3, 3])
+  expect(news(one)).toBe(1)
+  expect(one.frames.at(-1)).toMatchObject({ data: { changed: [], here: { users: [{ user_id: 1, devices: 3 }] } } })
+  leave(scene, three)
+  leave(scene, two)
+  await scene.clock.advance(100)
+  expect([told(one), news(one)]).toEqual([[1], 2])
+  await scene.clock.advance(60_000)
+  expect(news(one)).toBe(2)
+})
+
+test("[P5.9] devices on other instances are here as well, whoever came first, and go when they go", async () => {
+  await using a = await openScene()
+  await using b = await openBeside(a)
+  const phone = await a.join()
+  await a.clock.advance(100)
+  const laptop = await b.join()
+  await a.clock.advance(100)
+  expect(told(phone, laptop)).toEqual([2, 2])
+  await a.clock.advance(120_000)
+  expect(told(phone, laptop)).toEqual([2, 2])
+  leave(b, laptop)
+  await a.clock.advance(100)
+  expect(told(phone)).toEqual([1])
+})
+
+test("[P5.9] devices of an instance that died are forgotten after a while; a note that was lost is made up for", async () => {
+  await using a = await openScene()
+  await using b = await openBeside(a)
+  const phone = await a.join()
+  const laptop = await b.join()
+  await a.clock.advance(100)
+  b.bus.heard = () => false
+  await a.clock.advance(20_000)
+  expect(told(phone)).toEqual([2])
+  await a.clock.advance(20_000)
+  expect(told(phone)).toEqual([1])
+  b.bus.heard = () => true
+  await a.clock.advance(10_000)
+  expect(told(phone, laptop)).toEqual([2, 2])
+})
+
+test("a chat that others look at is not paused by the instance where it left memory", async () => {
+  await using a = await openScene({ CHAT_CONNECTION_TIMEOUT: "60" })
+  await using b = await openBeside(a)
+  const phone = await a.join()
+  await b.join()
+  await a.clock.advance(100)
+  leave(a, phone)
+  await a.clock.advance(61_000)
+  expect(await sessionByKey(a.db, a.session.id)).toMatchObject({ lifecycle: "active" })
+})
+
+test("a chat that was paused by an instance that had not heard of us is active again within a second", async () => {
+  await using a = await openScene()
+  await using b = await openBeside(a)
+  await b.join()
+  await moveLifecycle(a.db, a.session.id, ["active"], "paused")
+  await b.clock.advance(1000)
+  expect(await sessionByKey(a.db, a.session.id)).toMatchObject({ lifecycle: "active" })
+})
