@@ -1,5 +1,7 @@
 // Several instances on one libSQL server (sqld): each shows what happens on the other, with the bus and without it.
 import { expect, test } from "bun:test"
+import { z } from "zod"
+import { routes } from "../../src/protocol/rest.ts"
 import { natsServer, startNats } from "../support/nats.ts"
 import { scriptedHandler } from "../support/scripted-handler.ts"
 import { startTestServer, type TestServer } from "../support/server.ts"
@@ -89,7 +91,8 @@ test.skipIf(noSqld !== null || !natsServer)(
     await phone.join()
     const laptop = await b.connect({ chat: "c" })
     await laptop.join()
-    const ready = async () => (await (await a.fetch("/readyz")).json()).data
+    const ready = async () => routes.ready.data.parse((await answerTo("/readyz")).data)
+    const answerTo = async (path: string) => z.object({ data: z.unknown() }).parse(await (await a.fetch(path)).json())
     const bus = async (is: string) => {
       while ((await ready()).service.bus !== is);
     }
