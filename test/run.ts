@@ -1,5 +1,5 @@
-// bun run test: type check, lint, tests. The last line counts what ran; the exit code is 0 only when nothing failed, and
-// with CI set, nothing was skipped either.
+// bun run test: type check, lint, tests, and some chaos: a short run here, two minutes with CI set. The last line counts what
+// ran; the exit code is 0 only when nothing failed, and with CI set, nothing was skipped either.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -38,6 +38,8 @@ passed += count("tests") - failures - count("skipped")
 // A file that does not load fails without a test of its own.
 failed += exitCode !== 0 && failures === 0 ? 1 : failures
 
+if (only.length === 0) chaos(Bun.env.CI ? 1.6 : 0.15)
+
 // A newcomer may go without nats-server or sqld; where it is decided what lands, nobody may.
 const incomplete = Boolean(Bun.env.CI) && skipped > 0
 if (incomplete)
@@ -45,3 +47,17 @@ if (incomplete)
 
 process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`)
 process.exit(failed === 0 && !incomplete ? 0 : 1)
+
+/** Everything goes wrong for a while: one check, whatever it counts itself. */
+function chaos(minutes: number): void {
+  const { exitCode } = Bun.spawnSync(
+    [process.execPath, join(import.meta.dir, "chaos/run.ts"), "--minutes", `${minutes}`],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
+    },
+  )
+  if (exitCode === 0) passed += 1
+  else if (exitCode === 2) skipped += 1
+  else failed += 1
+  process.stdout.write(`${{ 0: "(pass)", 2: "(skip)" }[exitCode] ?? "(fail)"} chaos\n`)
+}

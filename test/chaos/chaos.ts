@@ -104,7 +104,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   const unrest = await quiet(cluster.primary.url, devices, options.quiet_ms)
   const quiet_after_ms = Math.round(performance.now() - healed)
   if (unrest.length === 0) await Promise.all(acting)
-  const chats = await readAll(cluster.primary.url, { members, token, devices, recorder })
+  const chats = await readAll(cluster.primary.url, { members, token, devices, recorder, patience_ms: 20_000 })
   const count = (of: "answers" | "resets") =>
     [...storeWires, ...busWires, ...deviceWires].reduce((sum, wire) => sum + wire.count[of], 0)
   return {

@@ -8,10 +8,10 @@ export function viewsOf(judged: Judged, tell: Tell): void {
   const { final, entries } = judged
   const log = final.log.map((event) => canonical(event))
   for (const [device, seen] of Map.groupBy(entries, (entry) => entry.device)) viewOf(judged, log, device, seen, tell)
-  for (const { device, cursor, state, turns } of final.devices) {
+  for (const { device, cursor, said } of final.devices) {
     if (cursor !== final.stored.last_seq) tell("each view is the whole log", { device, cursor, top: final.log.length })
-    if (state !== final.stored.state || turns > 0)
-      tell("every instance says the same", { device, state, turns, stored: final.stored.state })
+    if (said && (said.state !== final.stored.state || said.turns > 0))
+      tell("every instance says the same", { device, ...said, stored: final.stored.state })
   }
 }
 

@@ -1,20 +1,31 @@
 // The end of a run: waits until all is quiet, then reads what is there, from the store and with fresh clients.
+import { createClient } from "@libsql/client"
 import { connectChat } from "../../src/client/chat.ts"
+import { ClientError } from "../../src/client/error.ts"
 import type { DurableEvent } from "../../src/client/frame.ts"
 import type { Member } from "../support/cluster.ts"
-import { everything, openServerDatabase } from "../support/database.ts"
+import { type Everything, everything } from "../support/database.ts"
 import type { Device } from "./device.ts"
 import type { FinalChat, Recorder } from "./history.ts"
 import { pause } from "./people.ts"
 
-type Rows = Awaited<ReturnType<typeof everything>>
+type Rows = Everything
+
+/** Every row, past the service: the address of a server, or of a file that a service has open. */
+async function rowsOf(store: string): Promise<Rows> {
+  const client = createClient({ url: store })
+  try {
+    return await everything({ client })
+  } finally {
+    client.close()
+  }
+}
 
 /** Resolves when nothing goes on any more: empty. After `within_ms` with what still does. */
 export async function quiet(store: string, devices: readonly Device[], within_ms: number): Promise<string[]> {
-  using db = await openServerDatabase(store)
   const until = performance.now() + within_ms
   for (;;) {
-    const rows = await everything(db)
+    const rows = await rowsOf(store)
     const unrest = [...openTurns(rows), ...devices.flatMap((device) => restless(rows, device))]
     if (unrest.length === 0 || performance.now() > until) return unrest
     await pause(250)
@@ -34,59 +45,59 @@ function restless({ sessions = [] }: Rows, { page, chat, chat_id }: Device): str
 }
 
 /** What is there in the end. Fresh clients read it on every instance; what they see goes into the history as well. */
-export async function readAll(store: string, { members, token, devices, recorder }: Readers): Promise<FinalChat[]> {
-  using db = await openServerDatabase(store)
-  const rows = await everything(db)
+export async function readAll(store: string, readers: Readers): Promise<FinalChat[]> {
+  const { members, devices } = readers
+  const rows = await rowsOf(store)
   const chats = [...new Set(devices.map(({ chat_id }) => chat_id))]
   return Promise.all(
     chats.map(async (chat_id) => {
       const session = rows.sessions?.find((row) => row.chat_id === chat_id)
       const top = Number(session?.last_seq ?? 0)
-      const logs = await Promise.all(
-        members.map((member) =>
-          readLog(member, { chat_id, token, top, note: recorder.of(chat_id, `reader ${member.number}`) }),
-        ),
-      )
+      const read = await Promise.all(members.map((member) => readLog(member, chat_id, top, readers)))
+      const places = await Promise.all(devices.filter((device) => device.chat_id === chat_id).map(placeOf))
       return {
         chat: chat_id,
-        log: logs[0] ?? [],
+        log: read[0]?.log ?? [],
         stored: storedOf(rows, String(session?.id)),
-        devices: await Promise.all(devices.filter((device) => device.chat_id === chat_id).map(placeOf)),
+        devices: [...places, ...read.map(({ device, cursor }) => ({ device, cursor, said: null }))],
       }
     }),
   )
 }
 
 export interface Readers {
-  readonly members: readonly Member[]
+  readonly members: readonly Pick<Member, "number" | "url">[]
   readonly token: string
   readonly devices: readonly Device[]
   readonly recorder: Recorder
+  /** Milliseconds that a fresh client gets to read a log. */
+  readonly patience_ms: number
 }
 
 async function readLog(
-  { url }: Member,
-  { chat_id, token, top, note }: { chat_id: string; token: string; top: number; note: ReturnType<Recorder["of"]> },
-): Promise<DurableEvent[]> {
+  { url, number }: Pick<Member, "number" | "url">,
+  chat_id: string,
+  top: number,
+  { token, recorder, patience_ms }: Readers,
+): Promise<{ log: DurableEvent[]; device: string; cursor: number }> {
+  const device = `reader ${number}`
+  const note = recorder.of(chat_id, device)
   using chat = connectChat({ url, flow_id: "chaos", chat_id, token, cursor: 0 })
   note({ kind: "opened", cursor: 0 })
+  chat.on("snapshot", (snapshot) => note({ kind: "snapshot", ...snapshot }))
   const log: DurableEvent[] = []
-  const late = AbortSignal.timeout(20_000)
+  const late = AbortSignal.timeout(patience_ms)
   try {
-    if (top > 0)
-      for await (const event of chat.events({ signal: late })) {
-        if (event.type === "snapshot") {
-          note({ kind: "snapshot", ...event.data })
-          break
-        }
-        note({ kind: "event", event })
-        log.push(event)
-        if (event.seq >= top) break
-      }
+    for await (const event of top > 0 ? chat.events({ signal: late }) : []) {
+      if (event.type === "snapshot") break
+      note({ kind: "event", event })
+      log.push(event)
+      if (event.seq >= top) break
+    }
   } catch (error) {
-    note({ kind: "gave_up", code: String(error) })
+    note({ kind: "gave_up", code: error instanceof ClientError ? error.code : String(error) })
   }
-  return log
+  return { log, device, cursor: log.at(-1)?.seq ?? 0 }
 }
 
 function storedOf(
@@ -113,6 +124,6 @@ function storedOf(
 
 async function placeOf({ page, chat }: Device): Promise<FinalChat["devices"][number]> {
   const signal = AbortSignal.timeout(10_000)
-  const { state, turns } = await chat.status({ signal }).catch(() => ({ state: "no answer", turns: [] }))
-  return { device: page, cursor: chat.cursor, state, turns: turns.length }
+  const said = await chat.status({ signal }).catch(() => ({ state: "no answer", turns: [] }))
+  return { device: page, cursor: chat.cursor, said: { state: said.state, turns: said.turns.length } }
 }

@@ -63,8 +63,7 @@ export interface FinalChat {
   readonly devices: readonly {
     readonly device: string
     readonly cursor: number | null
-    readonly state: string
-    readonly turns: number
+    readonly said: { readonly state: string; readonly turns: number } | null
   }[]
 }
 

@@ -24,10 +24,7 @@ export function reportOf(result: ChaosResult, violations: readonly Violation[]):
     ["connections reset", resets],
     ["devices lost their connection", `${reconnects} times`],
     ["quiet after the last fault", `${(quiet_after_ms / 1000).toFixed(1)} s`],
-    [
-      "logged as errors",
-      words(tally(errors.map((line) => line.replace(/^instance \d+: /, "").replace(/.*"msg":/, "")))),
-    ],
+    ["logged as errors", words(tally(errors.map(gist)))],
     ["violations", violations.length],
   ]
   const table = rows.map(([name, value]) => `  ${name.padEnd(44)} ${value}`).join("\n")
@@ -35,6 +32,13 @@ export function reportOf(result: ChaosResult, violations: readonly Violation[]):
     .slice(0, 40)
     .map(({ rule, chat, facts }) => `  [${rule}] ${chat} ${JSON.stringify(facts).slice(0, 600)}`)
   return [table, ...told].join("\n")
+}
+
+/** Of a line of the log: what, and the code of the error. */
+function gist(line: string): string {
+  const [, message = line.slice(0, 120)] = /"msg":"([^"]*)"/.exec(line) ?? []
+  const [, code = "no code"] = /"code":"([^"]*)"/.exec(line) ?? []
+  return `${message} (${code})`
 }
 
 function tally(words: readonly string[]): [string, number][] {

@@ -107,7 +107,7 @@ const tables = ["sessions", "events", "messages", "turns", "inputs"]
 export type Everything = Record<string, Record<string, unknown>[]>
 
 /** Every row there is, in the order of the keys. */
-export async function everything(db: Database): Promise<Everything> {
+export async function everything(db: Pick<Database, "client">): Promise<Everything> {
   const results = await db.client.batch(
     tables.map((table) => `select * from ${table} order by ${table === "events" ? "session_id, seq" : "id"}`),
     "read",

@@ -8,11 +8,11 @@ import { type Clock, systemClock } from "../../src/clock.ts"
 import { type Environment, loadConfig } from "../../src/config.ts"
 import type { Handler } from "../../src/handlers/handler.ts"
 import { type Log, silentLog } from "../../src/log.ts"
-import { type RunningServer, startServer } from "../../src/server.ts"
+import { type RunningServer, type ServerOverrides, startServer } from "../../src/server.ts"
 import { type HandshakeOptions, TestClient } from "./client.ts"
 import { turnOfTheLoop } from "./clock.ts"
 
-export interface TestServerOptions {
+export interface TestServerOptions extends Pick<ServerOverrides, "database" | "bus"> {
   readonly env?: Environment
   readonly clock?: Clock
   /** By name; with `flows` naming them, or as the only one, for every flow. */
@@ -75,7 +75,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   })
   const errors: string[] = []
   const log = options.log ?? watchfulLog(errors)
-  const server = await startServer(config, log, { clock, handlers: options.handlers ?? {} })
+  const { handlers = {}, database, bus } = options
+  const server = await startServer(config, log, {
+    ...{ clock, handlers },
+    ...(database ? { database } : {}),
+    ...(bus ? { bus } : {}),
+  })
   const clients: TestClient[] = []
   const token: TestServer["token"] = async (user = 1, { role = "user", ttl_s = 3600 } = {}) =>
     issueToken(await resolveSecret(config), { user_id: user, role, ttl_s }, clock)
