@@ -18,7 +18,7 @@ import { type Cut, CuttingWire } from "./cutting-wire.ts"
 
 const CHAT = "c_cut"
 /** Pauses pass so much faster than in life. */
-const haste = 20
+const haste = 50
 
 /** Counts its timers, so that a leak shows. */
 class HastyClock implements ClientClock {
@@ -98,27 +98,30 @@ class Device {
     return chat
   }
 
-  /** Text that is shown grows, and is the beginning of the result. */
+  /** Text and thinking that are shown grow, and are the beginning of what the result has. */
   #watchText(chat: Chat): void {
     const shown = new Map<string, string>()
     const over = new Set<string>()
-    const expectStart = (id: string, text: string) => {
-      if (!text.startsWith(shown.get(id) ?? "")) this.#world.faults.push(`${text} after ${shown.get(id)}`)
-      if (over.has(id)) this.#world.faults.push(`${text} after the result`)
+    const show = (kind: "text" | "reasoning", id: string, text: string) => {
+      const before = shown.get(kind + id) ?? ""
+      if (!text.startsWith(before)) this.#world.faults.push(`${kind} "${text}" after "${before}"`)
+      if (over.has(id)) this.#world.faults.push(`${kind} "${text}" after the result`)
+      shown.set(kind + id, text)
     }
     chat.on("progress", (news) => {
-      if (news.kind !== "text") return
-      expectStart(news.message_id, news.text)
-      shown.set(news.message_id, news.text)
+      if (news.kind === "text" || news.kind === "reasoning") show(news.kind, news.message_id, news.text)
     })
-    chat.on("result", ({ id, message }) => {
-      expectStart(id, message ?? "")
+    chat.on("result", ({ id, message, parts }) => {
+      show("text", id, message ?? "")
+      show("reasoning", id, parts.map((part) => (part.type === "reasoning" ? part.text : "")).join(""))
       over.add(id)
     })
     // That it shuts down is no fault of anybody's.
     chat.on("error", (error) => error.code !== "draining" && this.#world.faults.push(error))
   }
 }
+
+export type BotAct = "say" | "think" | "end" | "fail" | "ask" | "title"
 
 export class CutWorld implements AsyncDisposable {
   readonly faults: unknown[] = []
@@ -129,6 +132,7 @@ export class CutWorld implements AsyncDisposable {
   readonly #sayings = new Map<string, Saying>()
   readonly #waiting = new Set<Promise<unknown>>()
   #runs: ScriptedRun[] = []
+  #later: [BotAct, string][] = []
   #resting = false
 
   private constructor(folder: string, bot: ReturnType<typeof scriptedHandler>, server: TestServer) {
@@ -186,14 +190,11 @@ export class CutWorld implements AsyncDisposable {
     this.cut(at, null)
   }
 
-  /** The bot goes on, when it is at work. */
-  bot(act: "say" | "end" | "fail" | "ask" | "title", text: string): void {
+  /** The bot goes on; what it cannot do now it does in its next turn. */
+  bot(act: BotAct, text: string): void {
     const run = this.#runs.at(-1)
-    if (act === "say") void run?.say(text)
-    if (act === "end") run?.done()
-    if (act === "fail") run?.fail(new Error(text))
-    if (act === "ask") void run?.yield({ type: "question", prompt: text })
-    if (act === "title") void run?.yield({ type: "title", title: text })
+    if (run) play(run, act, text)
+    else this.#later.push([act, text])
   }
 
   async restart(): Promise<void> {
@@ -208,37 +209,51 @@ export class CutWorld implements AsyncDisposable {
     await Promise.all(this.devices.map(({ chat }) => chat.ready()))
   }
 
-  /** Lets everything come to rest, and looks whether all is as it must be. */
+  /** Lets everybody come to the present, in the middle of whatever goes on, and looks whether all show the same. */
+  async expectSame(): Promise<void> {
+    await this.#withFresh(async (fresh) => {
+      const views = () => this.devices.map(({ chat }) => viewOf(chat))
+      const same = () => views().every((view) => Bun.deepEquals(view, viewOf(fresh)))
+      // Should it never be so, the comparison says where.
+      await until(same, "all to show the same").catch(() => undefined)
+      for (const view of views()) expect(view).toEqual(viewOf(fresh))
+    })
+  }
+
+  /** Lets everything come to an end, and looks whether all is as it must be. */
   async expectRight(): Promise<void> {
     this.#resting = true
     for (const run of this.#runs) run.done()
+    await this.#withFresh(async (fresh, events) => {
+      const devices = this.devices.map(({ chat }) => chat)
+      const present = () => fresh.turns.length === 0 && devices.every(({ cursor }) => cursor === fresh.cursor)
+      await until(present, "everybody to have the whole log")
+      await turnOfTheLoop()
+      const log = events.flatMap((event): DurableEvent[] => (event.type === "snapshot" ? [] : [event]))
+      expect(log.map(({ seq }) => seq)).toEqual(log.map((_, at) => at + 1))
+      for (const { applied } of this.devices) expect(applied.flat()).toEqual(log)
+      this.#expectSaid(log)
+      for (const chat of devices) expect(viewOf(chat)).toEqual(viewOf(fresh))
+      expect([...fresh.answers]).toEqual([])
+    })
+    expect(this.faults).toEqual([])
+    for (const { wire } of this.devices) expect(wire.mostInFlight).toBeLessThanOrEqual(16)
+    for (const { chat } of this.devices) chat.close()
+    for (const { clock } of this.devices) expect(clock.pending).toBe(0)
+    await until(() => this.devices.every(({ wire }) => wire.open === 0), "all sockets to be closed")
+  }
+
+  /** With a client that has never seen the chat, when all that was said is answered. */
+  async #withFresh(look: (fresh: Chat, events: readonly ChatEvent[]) => Promise<void>): Promise<void> {
     await this.connected()
     await until(() => this.#waiting.size === 0, "answers to everything that was said")
-    const fresh = connectChat({
+    using fresh = connectChat({
       ...{ url: this.server.url, flow_id: "default", chat_id: CHAT, cursor: 0, token: () => this.server.token() },
     })
     const events: ChatEvent[] = []
-    const reading = Array.fromAsync(fresh.events(), (event) => events.push(event))
+    void Array.fromAsync(fresh.events(), (event) => events.push(event))
     await fresh.ready()
-    const devices = this.devices.map(({ chat }) => chat)
-    await until(
-      () => fresh.turns.length === 0 && devices.every(({ cursor }) => cursor === fresh.cursor),
-      "everybody to have the whole log",
-    )
-    await turnOfTheLoop()
-    const log = events.flatMap((event): DurableEvent[] => (event.type === "snapshot" ? [] : [event]))
-    expect(log.map(({ seq }) => seq)).toEqual(log.map((_, at) => at + 1))
-    for (const { applied } of this.devices) expect(applied.flat()).toEqual(log)
-    this.#expectSaid(log)
-    // A client that has seen it all come, one that has just joined, and both after the state was asked for, say the same.
-    for (const chat of devices) expect(viewOf(chat)).toEqual(viewOf(fresh))
-    expect(this.faults).toEqual([])
-    for (const { wire } of this.devices) expect(wire.mostInFlight).toBeLessThanOrEqual(16)
-
-    for (const chat of [...devices, fresh]) chat.close()
-    await reading
-    for (const { clock } of this.devices) expect(clock.pending).toBe(0)
-    await until(() => this.devices.every(({ wire }) => wire.open === 0), "all sockets to be closed")
+    await look(fresh, events)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -284,12 +299,22 @@ export class CutWorld implements AsyncDisposable {
     for (;;) {
       const run = await this.#bot.run()
       this.#runs.push(run)
+      for (const [act, text] of this.#later.splice(0)) play(run, act, text)
       if (this.#resting) run.done()
       void run.returned.then(() => {
         this.#runs = this.#runs.filter((one) => one !== run)
       })
     }
   }
+}
+
+function play(run: ScriptedRun, act: BotAct, text: string): void {
+  if (act === "say") void run.say(text)
+  if (act === "think") void run.yield({ type: "reasoning", text })
+  if (act === "end") run.done()
+  if (act === "fail") run.fail(new Error(text))
+  if (act === "ask") void run.yield({ type: "question", prompt: text })
+  if (act === "title") void run.yield({ type: "title", title: text })
 }
 
 function serve(folder: string, { handler }: ReturnType<typeof scriptedHandler>): Promise<TestServer> {
