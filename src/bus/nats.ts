@@ -10,10 +10,15 @@ export interface NatsOptions {
   /** Shown in the server's list of connections. */
   readonly name: string
   readonly log: Log
+  /** Milliseconds between two signs of life of the server; it is given up when one was waited for in vain. */
+  readonly ping_ms?: number
 }
 
+/** For one try to connect. A server that takes the connection and says nothing costs no more. */
+const CONNECT_MS = 2000
+
 /** Comes back at once; the connection is made, and made again, in the background, for as long as the bus is open. */
-export function openNatsBus({ url, name, log }: NatsOptions): Bus {
+export function openNatsBus({ url, name, log, ping_ms = 5000 }: NatsOptions): Bus {
   /** Null: not subscribed at the server yet. */
   const subscribed = new Map<string, Subscription | null>()
   let connection: NatsConnection | null = null
@@ -30,21 +35,38 @@ export function openNatsBus({ url, name, log }: NatsOptions): Bus {
       },
     })
 
-  const opening = open({ url, name }).then(
-    async (server) => {
-      connection = server
-      connected = true
-      if (closed) return server.close()
-      for (const session_id of subscribed.keys()) subscribed.set(session_id, listen(server, session_id))
-      for await (const { type } of server.status()) {
-        if (type === "disconnect" || type === "reconnect") {
-          connected = type === "reconnect"
-          log.warn({ type }, "the bus between the instances")
-        }
-      }
-    },
-    (error: unknown) => log.error({ err: error }, "there is no bus between the instances: NATS_URL cannot be used"),
-  )
+  let tries = 0
+  /** The pause before the next try. The library asks for it each time, and what is thrown is the only thing that stops it. */
+  const pause = () => {
+    if (closed) throw new Error("the bus was closed")
+    tries += 1
+    if (tries === 2) log.warn({}, "the bus between the instances cannot be reached yet")
+    return 250 + Math.random() * 250
+  }
+
+  /** A connection, from its making to its end. */
+  const hold = async () => {
+    tries = 0
+    const server = await open({ url, name, ping_ms, pause })
+    connection = server
+    connected = true
+    if (closed) return server.close()
+    for (const session_id of subscribed.keys()) subscribed.set(session_id, listen(server, session_id))
+    for await (const { type } of server.status()) {
+      if (type !== "staleConnection" && type !== "disconnect" && type !== "reconnect") continue
+      connected = type === "reconnect"
+      if (!closed) log.warn({ type }, "the bus between the instances")
+      // The library would first wait until the silent server has taken what was written to it.
+      if (type === "staleConnection") void server.close()
+    }
+    connected = false
+  }
+  const holding = async () => {
+    while (!closed) await hold()
+  }
+  const held = holding().catch((error: unknown) => {
+    if (!closed) log.error({ err: error }, "there is no bus between the instances: NATS_URL cannot be used")
+  })
 
   return {
     alone: false,
@@ -63,7 +85,8 @@ export function openNatsBus({ url, name, log }: NatsOptions): Bus {
       }
     },
     subscribe(session_id) {
-      if (!subscribed.has(session_id)) subscribed.set(session_id, connection && listen(connection, session_id))
+      if (subscribed.has(session_id)) return
+      subscribed.set(session_id, connection?.isClosed() === false ? listen(connection, session_id) : null)
     },
     unsubscribe(session_id) {
       subscribed.get(session_id)?.unsubscribe()
@@ -75,9 +98,8 @@ export function openNatsBus({ url, name, log }: NatsOptions): Bus {
     async close() {
       closed = true
       subscribed.clear()
-      if (!connection) return
-      await connection.close()
-      await opening
+      await connection?.close()
+      await held
     },
   }
 }
@@ -86,7 +108,11 @@ function subject(session_id: string): string {
   return `bisheng-chat.${session_id}`
 }
 
-function open({ url, name }: Pick<NatsOptions, "url" | "name">): Promise<NatsConnection> {
+interface Opening extends Required<Pick<NatsOptions, "url" | "name" | "ping_ms">> {
+  pause(): number
+}
+
+function open({ url, name, ping_ms, pause }: Opening): Promise<NatsConnection> {
   const { protocol, host, username, password } = new URL(url)
   return connect({
     servers: host,
@@ -97,9 +123,10 @@ function open({ url, name }: Pick<NatsOptions, "url" | "name">): Promise<NatsCon
     noEcho: true,
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
-    // A server that is there but says nothing is noticed after two of these, not after the two minutes of the default.
-    pingInterval: 5000,
+    reconnectDelayHandler: pause,
+    timeout: CONNECT_MS,
+    // A server that is there but says nothing is noticed after two of these, not after six minutes.
+    pingInterval: ping_ms,
+    maxPingOut: 1,
   })
 }

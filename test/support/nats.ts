@@ -12,6 +12,9 @@ export interface NatsServer extends AsyncDisposable {
   /** Kills it; `start` brings it back at the same address. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Leaves it alive but deaf, and takes that back. */
+  freeze(): void
+  thaw(): void
 }
 
 export async function startNats(): Promise<NatsServer> {
@@ -28,7 +31,11 @@ export async function startNats(): Promise<NatsServer> {
     await child?.exited
   }
   await start()
-  return { url: `nats://127.0.0.1:${port}`, kill, start, [Symbol.asyncDispose]: kill }
+  return {
+    ...{ url: `nats://127.0.0.1:${port}`, kill, start, [Symbol.asyncDispose]: kill },
+    freeze: () => child?.kill("SIGSTOP"),
+    thaw: () => child?.kill("SIGCONT"),
+  }
 }
 
 /** Resolves when somebody answers there. */
