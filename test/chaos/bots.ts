@@ -1,7 +1,7 @@
 // The bot of a chaos run. What it says follows from what it was asked, so the checker knows every answer by heart.
 import { z } from "zod"
 import { delay } from "../../src/clock.ts"
-import { defineHandler, type HandlerEvent } from "../../src/handlers/handler.ts"
+import { defineHandler, type HandlerContext, type HandlerEvent } from "../../src/handlers/handler.ts"
 import type { TurnEnd } from "../../src/protocol/turn.ts"
 import { seeded } from "../support/random.ts"
 
@@ -51,23 +51,39 @@ export function answerTo(question: string): string {
   return performanceOf(question).pieces.join("")
 }
 
-export const chaosBot = defineHandler({
-  name: "chaos",
-  description: "streams, dawdles, keeps silent, asks back, or throws",
-  options: z.looseObject({}),
-  async *run({ message, signal, clock }): AsyncGenerator<HandlerEvent> {
-    const { pieces, before, between, end } = performanceOf(message.message ?? "")
-    await delay(clock, before, signal)
-    for (const text of pieces) {
-      if (signal.aborted) return
-      yield { type: "text", text }
-      await delay(clock, between, signal)
-    }
+const description = "streams, dawdles, keeps silent, asks back, or throws"
+const options = z.looseObject({})
+
+/** What it was doing is lost when its instance dies. */
+export const chaosBot = defineHandler({ name: "chaos", description, options, run: perform })
+
+/** It goes on where it was, on whatever instance. */
+export const resumableBot = defineHandler({ name: "resumable", description, options, resumable: true, run: perform })
+
+/** How many pieces were said. */
+const Place = z.object({ place: z.int() })
+
+async function* perform(context: HandlerContext): AsyncGenerator<HandlerEvent> {
+  const { message, signal, clock, resuming, checkpoint } = context
+  const { pieces, before, between, end } = performanceOf(message.message ?? "")
+  const said = resuming ? Place.parse(checkpoint).place : 0
+  if (said === 0) await delay(clock, before, signal)
+  for (const [place, text] of pieces.entries()) {
+    if (place < said) continue
     if (signal.aborted) return
-    if (end === "waiting_input") yield { type: "question", prompt: "What else?" }
-    if (end === "failed") throw new Error("as it was asked to")
-  },
-})
+    yield { type: "text", text }
+    // Not within a character: what stands would end with half of it.
+    const whole = pieces
+      .slice(0, place + 1)
+      .join("")
+      .isWellFormed()
+    if (place % 3 === 2 && whole) yield { type: "checkpoint", checkpoint: { place: place + 1 } }
+    await delay(clock, between, signal)
+  }
+  if (signal.aborted) return
+  if (end === "waiting_input") yield { type: "question", prompt: "What else?" }
+  if (end === "failed") throw new Error("as it was asked to")
+}
 
 function cut(text: string, length: number): string[] {
   return Array.from({ length: Math.ceil(text.length / length) }, (_, place) =>

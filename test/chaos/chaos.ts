@@ -17,6 +17,8 @@ export interface ChaosOptions {
   readonly chats: number
   /** Seconds after the faults in which all must be quiet. */
   readonly quiet_ms: number
+  /** Aborted, the run ends at once, and all that it started. */
+  readonly signal: AbortSignal
   say(words: string): void
 }
 
@@ -33,10 +35,19 @@ export interface ChaosResult {
   readonly errors: readonly string[]
 }
 
+/** Rejects when it is aborted, or when something cannot be started again. */
 export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
+  await using parts = new AsyncDisposableStack()
+  const { signal } = options
+  const aborted = new Promise<never>((_resolve, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
+  )
+  return await Promise.race([run(options, parts), aborted])
+}
+
+async function run(options: ChaosOptions, parts: AsyncDisposableStack): Promise<ChaosResult> {
   const { seed, length_ms, instances, say } = options
   const random = seeded(seed)
-  await using parts = new AsyncDisposableStack()
   const proxy = async (url: string) => parts.use(await FaultProxy.to(url))
   const storeWires: FaultProxy[] = []
   const busWires: FaultProxy[] = []
@@ -69,7 +80,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   const devices = deviceWires.map((wire, number) =>
     parts.adopt(
       new Device({
-        ...{ name: `d${number}`, chat_id: `chat-${Math.floor(number / members.length)}`, wire, token, recorder },
+        ...{ name: `d${number}`, wire, token, recorder },
+        ...placeOf(Math.floor(number / members.length)),
         random: random.fork(`device ${number}`),
       }),
       (device) => device.close(),
@@ -116,4 +128,9 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
     quiet_after_ms,
     errors: members.flatMap(({ number, errors }) => errors.map((line) => `instance ${number}: ${line}`)),
   }
+}
+
+/** Every second chat is with a bot that can go on after a crash. */
+function placeOf(chat: number): { chat_id: string; flow_id: string } {
+  return { chat_id: `chat-${chat}`, flow_id: chat % 2 ? "resumable" : "chaos" }
 }

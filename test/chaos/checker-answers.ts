@@ -19,16 +19,17 @@ export function answersOf({ entries, turns }: Judged, answerTo: (question: strin
   for (const { device, turn_id, text } of drafts.values()) {
     const turn = turns.get(turn_id)
     if (!turn) tell("pieces belong to a turn", { device, turn_id, text })
-    else if (!isBeginning(text, answerTo(turn.question.data.message ?? "")))
-      tell("streamed text is the answer's", { device, turn_id, text, question: turn.question.data.message })
+    else if (!isBeginning(text, answerTo(turn.text)))
+      tell("streamed text is the answer's", { device, turn_id, text, question: turn.text })
   }
-  for (const [turn_id, { question, results, ends }] of turns) {
+  for (const [turn_id, { text: question, results, ends }] of turns) {
     const [end] = ends
     if (!end) continue
     const text = results[0]?.data.message ?? ""
-    const whole = answerTo(question.data.message ?? "")
+    const whole = answerTo(question)
     const { state, reason } = end.data
-    if (state === "interrupted" ? !isBeginning(text, whole) : text !== whole)
+    const cut = state === "interrupted" || (state === "failed" && reason !== "handler_failed")
+    if (cut ? !isBeginning(text, whole) : text !== whole)
       tell("the result is the answer", { turn_id, state, reason, text, whole })
   }
 }

@@ -1,5 +1,6 @@
 // One chat of a history, looked up in the ways that the rules need.
 import type { DurableEvent } from "../../src/client/frame.ts"
+import type { Message } from "../../src/protocol/message.ts"
 import type { Entry, FinalChat } from "./history.ts"
 
 export type Said = Extract<DurableEvent, { type: "message" }>
@@ -8,11 +9,17 @@ export type Ended = Extract<DurableEvent, { type: "end" }>
 
 export interface JudgedTurn {
   readonly question: Said
+  /** Of the question and of what joined it. */
+  readonly text: string
   readonly results: readonly Answered[]
   readonly ends: readonly Ended[]
 }
 
+/** What may differ between an event as it was told at once and as it is replayed: words that were edited, a rating (P4.3). */
+export type Changed = ReadonlyMap<string, readonly ("message" | "liked")[]>
+
 export interface Judged {
+  readonly changed: Changed
   readonly final: FinalChat
   readonly entries: readonly Entry[]
   /** Messages of people in the log, by the id that the sender gave them. */
@@ -24,14 +31,19 @@ export function judgedOf(final: FinalChat, entries: readonly Entry[]): Judged {
   const said = final.log.filter((event): event is Said => event.type === "message")
   const results = final.log.filter((event): event is Answered => event.type === "result")
   const ends = final.log.filter((event): event is Ended => event.type === "end")
-  const turns = said.flatMap((question): [string, JudgedTurn][] => {
-    const { turn_id } = question.data
-    if (turn_id === null) return []
+  const asked = Map.groupBy(
+    said.filter(({ data }) => data.turn_id !== null),
+    ({ data }) => data.turn_id ?? "",
+  )
+  const turns = [...asked].flatMap(([turn_id, all]): [string, JudgedTurn][] => {
+    const [question] = all
+    if (!question) return []
     return [
       [
         turn_id,
         {
           question,
+          text: all.flatMap(({ data }) => data.message || []).join("\n\n"),
           results: results.filter(({ data }) => data.turn_id === turn_id),
           ends: ends.filter(({ data }) => data.turn_id === turn_id),
         },
@@ -39,12 +51,32 @@ export function judgedOf(final: FinalChat, entries: readonly Entry[]): Judged {
     ]
   })
   const named = said.filter(({ data }) => data.client_id !== null)
+  const changes = final.log.flatMap((event): [string, "message" | "liked"][] => {
+    if (event.type !== "status") return []
+    const { edited_message, feedback } = event.data
+    return [
+      ...(edited_message ? [[edited_message.message_id, "message"] as [string, "message"]] : []),
+      ...(feedback ? [[feedback.message_id, "liked"] as [string, "liked"]] : []),
+    ]
+  })
+  const changed = new Map(
+    [...Map.groupBy(changes, ([id]) => id)].map(([id, fields]) => [id, fields.map(([, field]) => field)] as const),
+  )
   return {
-    final,
-    entries,
+    ...{ final, entries, changed },
     logged: Map.groupBy(named, ({ data }) => data.client_id ?? ""),
     turns: new Map(turns),
   }
+}
+
+/** An event or a message without what may have been changed of it. */
+export function lasting<T extends DurableEvent | Message>(value: T, changed: Changed): T {
+  if ("data" in value) {
+    if (value.type !== "message" && value.type !== "result") return value
+    return { ...value, data: lasting(value.data, changed) }
+  }
+  const fields = changed.get(value.id) ?? []
+  return { ...value, ...Object.fromEntries(fields.map((field) => [field, null])) }
 }
 
 /** The same text for the same value, whatever the order of its keys. */

@@ -1,12 +1,12 @@
 // What each device saw: the log's own events, one after the other, from where it began to the end.
 
 import type { Tell } from "./checker.ts"
-import { canonical, type Judged } from "./checker-chat.ts"
+import { canonical, type Judged, lasting } from "./checker-chat.ts"
 import type { Entry } from "./history.ts"
 
 export function viewsOf(judged: Judged, tell: Tell): void {
   const { final, entries } = judged
-  const log = final.log.map((event) => canonical(event))
+  const log = final.log.map((event) => canonical(lasting(event, judged.changed)))
   for (const [device, seen] of Map.groupBy(entries, (entry) => entry.device)) viewOf(judged, log, device, seen, tell)
   for (const { device, cursor, said } of final.devices) {
     if (cursor !== final.stored.last_seq) tell("each view is the whole log", { device, cursor, top: final.log.length })
@@ -15,7 +15,13 @@ export function viewsOf(judged: Judged, tell: Tell): void {
   }
 }
 
-function viewOf({ final }: Judged, log: readonly string[], device: string, seen: readonly Entry[], tell: Tell): void {
+function viewOf(
+  { final, changed }: Judged,
+  log: readonly string[],
+  device: string,
+  seen: readonly Entry[],
+  tell: Tell,
+): void {
   let cursor: number | null = null
   for (const { at, happened } of seen) {
     switch (happened.kind) {
@@ -28,7 +34,11 @@ function viewOf({ final }: Judged, log: readonly string[], device: string, seen:
         cursor = happened.top
         const wrong = happened.messages.find((message) => {
           const event = final.log[message.seq - 1]
-          return !event || !("id" in event.data) || canonical(event.data) !== canonical(message)
+          return (
+            !event ||
+            !("id" in event.data) ||
+            canonical(lasting(event, changed).data) !== canonical(lasting(message, changed))
+          )
         })
         if (wrong) tell("a snapshot shows what is in the log", { device, at, seq: wrong.seq, id: wrong.id })
         const before = final.log.slice(0, happened.top).filter(({ type }) => type === "message" || type === "result")
@@ -42,8 +52,9 @@ function viewOf({ final }: Judged, log: readonly string[], device: string, seen:
           tell("no gap and no double", { device, at, cursor, seq: event.seq })
         cursor = event.seq
         const stored = log[event.seq - 1]
-        if (stored !== canonical(event))
-          tell("one payload for each place", { device, at, seq: event.seq, seen: canonical(event), stored })
+        const payload = canonical(lasting(event, changed))
+        if (stored !== payload)
+          tell("one payload for each place", { device, at, seq: event.seq, seen: payload, stored })
         break
       }
       case "gave_up":

@@ -26,6 +26,7 @@ export function judge(history: History, answerTo: (question: string) => string):
     )
     logOf(judged, tell)
     acksOf(judged, tell)
+    basesOf(judged, tell)
     orderOf(judged, tell)
     viewsOf(judged, tell)
     turnsOf(judged, tell)
@@ -57,18 +58,29 @@ function logOf({ final }: Judged, tell: Tell): void {
     tell("each message has its event", { events: said.length, messages: stored.messages.length })
 }
 
-/** The message or turn that an event is about. */
-function aboutOf(event: DurableEvent): string | null {
-  if (event.type === "status") return null
+/** The message or turn that an event is about; undefined: it does not say. */
+function aboutOf(event: DurableEvent): string | null | undefined {
+  if (event.type === "status") return undefined
   return "id" in event.data ? event.data.id : event.data.turn_id
 }
 
 /** Acked is kept, once, where it was said to be; refused is not kept; nothing is there that nobody said. */
 function acksOf({ entries, logged, final }: Judged, tell: Tell): void {
-  const sent = new Set<string>()
+  const texts = new Set<string>()
   const fresh = new Map<string, string>()
+  /** Times that something was said, less those that it was refused. */
+  const hopes = new Map<string, number>()
+  const hope = (id: string, text: string, by: 1 | -1) => {
+    const key = canonical([id, text])
+    hopes.set(key, (hopes.get(key) ?? 0) + by)
+  }
   for (const { device, happened } of entries) {
-    if (happened.kind === "sent") sent.add(canonical([happened.id, happened.text]))
+    if (happened.kind === "edited") texts.add(canonical([happened.message_id, happened.text]))
+    if (happened.kind === "sent") {
+      texts.add(canonical([happened.id, happened.text]))
+      hope(happened.id, happened.text, 1)
+    }
+    if (happened.kind === "refused") hope(happened.id, happened.text, -1)
     if (happened.kind !== "acked") continue
     const { id, seq, dup } = happened
     const places = logged.get(id)?.map((event) => event.seq) ?? []
@@ -80,18 +92,28 @@ function acksOf({ entries, logged, final }: Judged, tell: Tell): void {
     if (other !== undefined) tell("once", { id, new_for: [other, device] })
     fresh.set(id, device)
   }
-  for (const { device, happened } of entries) {
-    if (happened.kind !== "refused") continue
-    const { id, text, code } = happened
-    if (logged.get(id)?.some((event) => event.data.message === text)) tell("refused is not kept", { id, code, device })
-  }
   for (const [id, events] of logged) {
     if (events.length > 1) tell("once", { id, places: events.map(({ seq }) => seq) })
-    for (const { data } of events)
-      if (!sent.has(canonical([id, data.message]))) tell("nothing from nowhere", { id, text: data.message })
+    for (const { seq, data } of events) {
+      if (hopes.get(canonical([id, data.message])) === 0) tell("refused is not kept", { id, seq })
+      if (!texts.has(canonical([id, data.message])) && !texts.has(canonical([data.id, data.message])))
+        tell("nothing from nowhere", { id, seq, text: data.message })
+    }
   }
   for (const event of final.log)
     if (event.type === "message" && event.data.client_id === null) tell("nothing from nowhere", { seq: event.seq })
+}
+
+/** Who said what they had seen last was heard only if nobody had spoken since (P3.6). */
+function basesOf({ entries, logged, final }: Judged, tell: Tell): void {
+  for (const { device, happened } of entries) {
+    if (happened.kind !== "sent" || happened.base_seq === undefined) continue
+    const { id, base_seq } = happened
+    const seq = logged.get(id)?.[0]?.seq
+    if (seq === undefined) continue
+    const between = final.log.slice(base_seq, seq - 1).find(({ type }) => type === "message" || type === "result")
+    if (between) tell("nobody spoke in between", { device, id, base_seq, seq, between: between.seq })
+  }
 }
 
 /**

@@ -2,14 +2,14 @@
 import type { Chat } from "../../src/client/chat.ts"
 import { connectChat } from "../../src/client/chat.ts"
 import { ClientError } from "../../src/client/error.ts"
-import type { SendOptions } from "../../src/client/options.ts"
-import type { Policy } from "../../src/protocol/client-frame.ts"
+import type { Say } from "../../src/client/say.ts"
 import type { FaultProxy } from "../support/fault-proxy.ts"
 import type { Random } from "../support/random.ts"
 import type { Happened, Recorder } from "./history.ts"
 
 export interface DeviceDeps {
   readonly name: string
+  readonly flow_id: string
   readonly chat_id: string
   readonly wire: FaultProxy
   readonly token: string
@@ -22,6 +22,8 @@ export class Device {
   readonly chat_id: string
   readonly wire: FaultProxy
   reconnects = 0
+  /** The last answer that was seen. */
+  answer: string | null = null
   readonly #deps: DeviceDeps
   #chat: Chat
   #pages = 0
@@ -45,23 +47,40 @@ export class Device {
   }
 
   /** Says something; resolves when its fate is known. Never rejects. */
-  async say(text: string, id: string, policy: Policy = "enqueue", options: SendOptions = {}): Promise<void> {
+  async say(
+    text: string,
+    id: string,
+    options: Omit<Extract<Say, { kind: "text" }>, "kind" | "text"> = {},
+  ): Promise<void> {
     const note = this.#note
-    note({ kind: "sent", id, text })
+    const { base_seq } = options
+    note({ kind: "sent", id, text, ...(base_seq === undefined ? {} : { base_seq }) })
     try {
-      const { seq, dup } = await this.#chat.send({ kind: "text", text, policy }, { ...options, id })
+      const { seq, dup } = await this.#chat.send({ kind: "text", text, ...options }, { id })
       note({ kind: "acked", id, seq, dup })
     } catch (error) {
-      if (error instanceof ClientError && error.code !== "closed") note({ kind: "refused", id, text, code: error.code })
-      else note({ kind: "unknown", id })
+      const code = codeOf(error)
+      note(code === "closed" ? { kind: "unknown", id } : { kind: "refused", id, text, code })
     }
+  }
+
+  /** Gives the last message that waits in line another text, if one does. Never rejects. */
+  async edit(text: string): Promise<void> {
+    const waiting = this.#chat.turns.findLast(({ state }) => state === "queued")
+    if (!waiting) return
+    const { message_id } = waiting
+    this.#note({ kind: "edited", message_id, text })
+    await this.#chat.send({ kind: "edit", message_id, text }).catch(codeOf)
+  }
+
+  /** Says how it likes an answer. Never rejects. */
+  async rate(message_id: string, liked: number): Promise<void> {
+    await this.#chat.send({ kind: "feedback", message_id, liked }).catch(codeOf)
   }
 
   /** Stops what runs. Never rejects: whether it came in time is in the log. */
   async stop(): Promise<void> {
-    await this.#chat.interrupt().catch((error: unknown) => {
-      if (!(error instanceof ClientError)) throw error
-    })
+    await this.#chat.interrupt().catch(codeOf)
   }
 
   /** The page is closed and opened again, where it was or with nothing. */
@@ -77,13 +96,13 @@ export class Device {
   }
 
   #open(cursor: number | null, epoch: string | null): Chat {
-    const { recorder, chat_id, wire, token, random } = this.#deps
+    const { recorder, chat_id, flow_id, wire, token, random } = this.#deps
     this.#pages += 1
     const note = recorder.of(chat_id, this.page)
     this.#note = note
     note({ kind: "opened", cursor })
     const chat = connectChat({
-      ...{ url: `ws://${wire.address}`, flow_id: "chaos", chat_id, token, cursor, epoch },
+      ...{ url: `ws://${wire.address}`, flow_id, chat_id, token, cursor, epoch },
       // The pauses between tries are spread over their first third: a run is short.
       random: () => random.next() / 3,
     })
@@ -97,6 +116,9 @@ export class Device {
         if (seq !== undefined)
           note({ kind: "event", event: { ...event, seq } as Extract<Happened, { kind: "event" }>["event"] })
       })
+    chat.on("result", ({ id }) => {
+      this.answer = id
+    })
     chat.on("progress", (news) => {
       if (news.kind !== "text") return
       const { turn_id, message_id, delta, text } = news
@@ -110,4 +132,10 @@ export class Device {
     })
     return chat
   }
+}
+
+/** Of what the client may reject with; anything else is a fault of ours. */
+function codeOf(error: unknown): string {
+  if (error instanceof ClientError) return error.code
+  throw error
 }

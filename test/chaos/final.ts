@@ -53,7 +53,8 @@ export async function readAll(store: string, readers: Readers): Promise<FinalCha
     chats.map(async (chat_id) => {
       const session = rows.sessions?.find((row) => row.chat_id === chat_id)
       const top = Number(session?.last_seq ?? 0)
-      const read = await Promise.all(members.map((member) => readLog(member, chat_id, top, readers)))
+      const flow_id = String(session?.flow_id ?? "chaos")
+      const read = await Promise.all(members.map((member) => readLog(member, { chat_id, flow_id, top }, readers)))
       const places = await Promise.all(devices.filter((device) => device.chat_id === chat_id).map(placeOf))
       return {
         chat: chat_id,
@@ -76,13 +77,12 @@ export interface Readers {
 
 async function readLog(
   { url, number }: Pick<Member, "number" | "url">,
-  chat_id: string,
-  top: number,
+  { chat_id, flow_id, top }: { chat_id: string; flow_id: string; top: number },
   { token, recorder, patience_ms }: Readers,
 ): Promise<{ log: DurableEvent[]; device: string; cursor: number }> {
   const device = `reader ${number}`
   const note = recorder.of(chat_id, device)
-  using chat = connectChat({ url, flow_id: "chaos", chat_id, token, cursor: 0 })
+  using chat = connectChat({ url, flow_id, chat_id, token, cursor: 0 })
   note({ kind: "opened", cursor: 0 })
   chat.on("snapshot", (snapshot) => note({ kind: "snapshot", ...snapshot }))
   const log: DurableEvent[] = []

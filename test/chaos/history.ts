@@ -7,7 +7,9 @@ import type { Message } from "../../src/protocol/message.ts"
 export type Happened =
   /** Where it begins; null: with a snapshot. */
   | { readonly kind: "opened"; readonly cursor: number | null }
-  | { readonly kind: "sent"; readonly id: string; readonly text: string }
+  | { readonly kind: "sent"; readonly id: string; readonly text: string; readonly base_seq?: number }
+  /** Gave a message that waits in line another text. */
+  | { readonly kind: "edited"; readonly message_id: string; readonly text: string }
   | { readonly kind: "acked"; readonly id: string; readonly seq: number | null; readonly dup: boolean }
   /** For good. */
   | { readonly kind: "refused"; readonly id: string; readonly text: string; readonly code: string }

@@ -5,7 +5,7 @@ import { loadConfig } from "../../src/config.ts"
 import { openLog } from "../../src/log.ts"
 import { startServer } from "../../src/server.ts"
 import { seeded } from "../support/random.ts"
-import { chaosBot } from "./bots.ts"
+import { chaosBot, resumableBot } from "./bots.ts"
 import { type Losses, lossyBus } from "./lossy-bus.ts"
 import { ackBeforeCommit } from "./sabotage.ts"
 
@@ -16,14 +16,14 @@ const losses: Losses = { rate: 0 }
 process.on("message", ({ rate }: Losses) => {
   losses.rate = rate
 })
-const server = await startServer(
-  { ...config, flows: [{ flow_id: "*", chat_type: "NORMAL", handler: "chaos", options: {} }] },
-  log,
-  {
-    handlers: { chaos: chaosBot },
-    bus: (real) => lossyBus(real, losses, seeded(config.port)),
-    database: (real) => (Bun.env.SABOTAGE === "ack_before_commit" ? ackBeforeCommit(real, 300) : real),
-  },
-)
+const flow = (flow_id: string, handler: string) => ({ flow_id, handler, chat_type: "NORMAL" as const, options: {} })
+const flows = [flow("resumable", "resumable"), flow("*", "chaos")]
+const server = await startServer({ ...config, flows }, log, {
+  handlers: { chaos: chaosBot, resumable: resumableBot },
+  bus: (real) => lossyBus(real, losses, seeded(config.port)),
+  database: (real) => (Bun.env.SABOTAGE === "ack_before_commit" ? ackBeforeCommit(real, 300) : real),
+})
 process.stdout.write(startUpText(server, config))
+// Whoever started it is gone: nothing may stay behind.
+process.on("disconnect", () => process.exit(1))
 process.on("SIGTERM", () => void server.stop().then(() => process.exit(0)))

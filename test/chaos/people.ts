@@ -5,27 +5,24 @@ import type { Manner } from "./bots.ts"
 import type { Device } from "./device.ts"
 
 /** How often, out of all. */
-const moods: readonly (readonly [act: Act, weight: number])[] = [
-  ["ask", 50],
-  ["ask_thrice", 10],
-  ["ask_twice", 8],
-  ["ask_on_two_devices", 8],
-  ["contradict", 3],
-  ["ask_if_idle", 5],
-  ["stop", 12],
-  ["reload", 3],
-  ["reload_with_nothing", 1],
-]
-type Act =
-  | "ask"
-  | "ask_thrice"
-  | "ask_twice"
-  | "ask_on_two_devices"
-  | "contradict"
-  | "ask_if_idle"
-  | "stop"
-  | "reload"
-  | "reload_with_nothing"
+const moods = {
+  ask: 40,
+  ask_thrice: 10,
+  ask_twice: 8,
+  ask_on_two_devices: 8,
+  contradict: 3,
+  ask_if_idle: 4,
+  ask_if_up_to_date: 4,
+  merge: 6,
+  replace: 3,
+  interrupt_and_ask: 5,
+  edit: 6,
+  rate: 4,
+  stop: 10,
+  reload: 3,
+  reload_with_nothing: 1,
+}
+type Mood = keyof typeof moods
 
 const weights: Record<Manner, number> = { stream: 50, slow: 10, long: 4, silent: 8, sleepy: 8, ask: 8, throw: 8 }
 
@@ -50,9 +47,10 @@ export async function act({ pause_ms, devices, random }: Person, signal: AbortSi
     const others = devices.filter((one) => one !== device)
     const other = random.pick(others.length > 0 ? others : devices)
     const id = () => `${device.name}-${++said}`
-    const question = () => `${weighted(random, Object.entries(weights) as [Manner, number][])} ${said}`
+    const question = () => `${weighted(random, weights)} ${said}`
     const [one, text] = [id(), question()]
-    switch (weighted(random, moods)) {
+    const mood: Mood = weighted(random, moods)
+    switch (mood) {
       case "ask":
         expect(device.say(text, one))
         break
@@ -74,7 +72,25 @@ export async function act({ pause_ms, devices, random }: Person, signal: AbortSi
         expect(device.say(text, one).then(() => other.say(`${text} and something else`, one)))
         break
       case "ask_if_idle":
-        expect(device.say(text, one, "reject"))
+        expect(device.say(text, one, { policy: "reject" }))
+        break
+      case "ask_if_up_to_date":
+        expect(device.say(text, one, { base_seq: device.chat.cursor ?? 0 }))
+        break
+      case "merge":
+        expect(device.say(text, one, { policy: "merge" }))
+        break
+      case "replace":
+        expect(device.say(text, one, { policy: "latest" }))
+        break
+      case "interrupt_and_ask":
+        expect(device.say(text, one, { policy: "interrupt" }))
+        break
+      case "edit":
+        expect(device.edit(`${text} edited`))
+        break
+      case "rate":
+        if (device.answer !== null) expect(device.rate(device.answer, random.between(0, 2)))
         break
       case "stop":
         expect(device.stop())
@@ -91,7 +107,8 @@ export async function act({ pause_ms, devices, random }: Person, signal: AbortSi
   await Promise.all(saying)
 }
 
-function weighted<T>(random: Random, all: readonly (readonly [T, number])[]): T {
+function weighted<T extends string>(random: Random, weights: Readonly<Record<T, number>>): T {
+  const all = Object.entries(weights) as [T, number][]
   let left = random.next() * all.reduce((sum, [, weight]) => sum + weight, 0)
   for (const [one, weight] of all) {
     left -= weight

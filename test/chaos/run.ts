@@ -28,10 +28,13 @@ const missing = noSqld ?? (natsServer ? null : "nats-server is not on this machi
 if (missing !== null) leave(2, `no chaos: ${missing}`)
 
 process.stdout.write(`chaos: seed ${seed}, ${minutes} minutes, ${instances} instances, ${chats} chats\n`)
+const asked = new AbortController()
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => asked.abort())
 const result = await chaos({
+  signal: asked.signal,
   ...{ seed, instances, chats, length_ms: minutes * 60_000, quiet_ms: 60_000 },
   say: (words) => process.stdout.write(`  ${words}\n`),
-})
+}).catch((error: unknown) => leave(1, asked.signal.aborted ? "asked to end" : Bun.inspect(error)))
 const violations = judge(result.history, answerTo)
 process.stdout.write(`${reportOf(result, violations)}\n`)
 if (violations.length > 0 || Bun.env.CHAOS_KEEP) {

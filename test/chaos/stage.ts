@@ -29,7 +29,15 @@ export function stage({ instances, token, store }: StageOptions): Stage {
   return {
     async device(name, instance) {
       const wire = parts.use(await FaultProxy.to(instances[instance] ?? ""))
-      const device = new Device({ name, chat_id: "c", wire, token, recorder, random: seeded(instance) })
+      const device = new Device({
+        name,
+        flow_id: "chaos",
+        chat_id: "c",
+        wire,
+        token,
+        recorder,
+        random: seeded(instance),
+      })
       parts.adopt(device, () => device.close())
       devices.push(device)
       await device.chat.ready()
