@@ -1,0 +1,162 @@
+// Messages that are acked: each is stored with its turn before the ack leaves. They wait in line behind a bot at work, so
+// one message is one append; and whole turns, with the bot's answer and the end.
+import { noSqld, startSqld } from "../../support/sqld.ts"
+import type { LeanClient } from "../client.ts"
+import { frameOf } from "../client.ts"
+import { closeAll, connectAll, joinAll } from "../clients.ts"
+import { type Server, startService } from "../processes.ts"
+import { quantile, type Row } from "../table.ts"
+
+export interface DurableSize {
+  readonly sockets: number
+  readonly each: number
+  readonly turns: number
+}
+
+const full: DurableSize = { sockets: 100, each: 900, turns: 100 }
+/** As many as the client library has under way. */
+const inFlight = 16
+const targets = { file: 15_000, sqld: 8000 }
+
+export async function durableFile(size = full): Promise<Row[]> {
+  return rowsOf("durable-file", "embedded file, synchronous=FULL", {}, size, targets.file)
+}
+
+export async function durableSqld(size = full): Promise<Row[]> {
+  const what = "sqld primary over http"
+  if (noSqld)
+    return [{ measure: "durable-sqld", what: `durable messages, ${what}`, value: null, unit: "", note: noSqld }]
+  await using sqld = await startSqld()
+  return await rowsOf("durable-sqld", what, { DATABASE_URL: sqld.url }, size, targets.sqld)
+}
+
+async function rowsOf(
+  measure: string,
+  where: string,
+  env: Record<string, string>,
+  size: DurableSize,
+  target: number,
+): Promise<Row[]> {
+  await using server = await startService(env)
+  const row = (what: string, value: number, unit: string, goal?: Row["target"]): Row => ({
+    ...{ measure, what, value, unit },
+    ...(goal ? { target: goal } : {}),
+  })
+  // As fast as it goes, then at half of the target, in chats of their own.
+  const fast = await messages(server, "fast", size)
+  const half = await messages(server, "half", size, target / 2 / size.sockets)
+  const turns = await wholeTurns(server, size)
+  const steady = quantile(half.times, 0.99)
+  return [
+    row(`durable messages, ${size.sockets} sockets, ${where}`, fast.rate, "acked/s", { at_least: target }),
+    row("  ack p50, as fast as it goes", quantile(fast.times, 0.5), "ms"),
+    row("  ack p99, as fast as it goes", quantile(fast.times, 0.99), "ms"),
+    row("  CPU of the service for each", fast.cpu, "us"),
+    row(`  ack p50 at ${Math.round(half.rate)}/s`, quantile(half.times, 0.5), "ms"),
+    row(
+      `  ack p99 at ${Math.round(half.rate)}/s`,
+      steady,
+      "ms",
+      measure === "durable-file" ? { at_most: 25 } : undefined,
+    ),
+    row("  whole turns: question, answer, end", turns.rate, "turns/s"),
+    row("  ack p50 in whole turns", quantile(turns.times, 0.5), "ms"),
+  ]
+}
+
+interface Acked {
+  readonly rate: number
+  readonly times: readonly number[]
+  readonly cpu: number
+}
+
+/** `perSecond`: of each socket, evenly; without it, always as many as may be under way. */
+async function messages(server: Server, name: string, size: DurableSize, perSecond?: number): Promise<Acked> {
+  const { sockets, each } = size
+  const path = (n: number) => `/chat/busy?chat_id=${name}-${n}`
+  return await talk(server, path, sockets, (client) => {
+    const sent: number[] = []
+    const times: number[] = []
+    let said = 0
+    const say = () => {
+      sent.push(performance.now())
+      client.send(question(said++))
+    }
+    return new Promise((resolve) => {
+      client.onFrame = (payload) => {
+        if (!isAck(payload)) return
+        // Acks come in the order of the messages (P2.4).
+        times.push(performance.now() - (sent[times.length] ?? 0))
+        if (times.length === each) resolve(times)
+        else if (perSecond === undefined && said < each) say()
+      }
+      if (perSecond === undefined) for (let n = 0; n < Math.min(inFlight, each); n++) say()
+      else void evenly(each, 1000 / perSecond, say)
+    })
+  })
+}
+
+async function wholeTurns(server: Server, { sockets, turns }: DurableSize): Promise<Acked> {
+  return await talk(
+    server,
+    (n) => `/chat/quiet?chat_id=turns-${n}`,
+    sockets,
+    (client) => {
+      const times: number[] = []
+      let said = 0
+      let sentAt = 0
+      const say = () => {
+        sentAt = performance.now()
+        client.send(question(said++))
+      }
+      return new Promise((resolve) => {
+        client.onFrame = (payload) => {
+          if (isAck(payload)) times.push(performance.now() - sentAt)
+          if (payload.indexOf('{"type":"end"') !== 0) return
+          if (said === turns) resolve(times)
+          else say()
+        }
+        say()
+      })
+    },
+  )
+}
+
+async function talk(
+  server: Server,
+  path: (n: number) => string,
+  sockets: number,
+  work: (client: LeanClient) => Promise<number[]>,
+): Promise<Acked> {
+  const clients = await connectAll(server, sockets, path)
+  await joinAll(clients)
+  const before = await server.usage()
+  const start = performance.now()
+  const times = (await Promise.all(clients.map(work))).flat()
+  const seconds = (performance.now() - start) / 1000
+  const after = await server.usage()
+  closeAll(clients)
+  return { rate: times.length / seconds, times, cpu: (after.cpu_us - before.cpu_us) / times.length }
+}
+
+/** By the clock, so that a late start does not lower the rate; the first after a random part of the pause. */
+async function evenly(count: number, pause_ms: number, act: () => void): Promise<void> {
+  const start = performance.now() + Math.random() * pause_ms
+  for (let done = 0; done < count; ) {
+    const wait = start + done * pause_ms - performance.now()
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    act()
+    done += 1
+  }
+}
+
+const head =
+  '{"type":"message","data":{"text":"a question of some length, as people ask them"},"trace_id":"bench","id":"m'
+
+function question(number: number): Buffer {
+  return frameOf(`${head}${number}"}`)
+}
+
+function isAck(payload: Buffer): boolean {
+  return payload.indexOf('{"type":"ack"') === 0
+}
