@@ -61,7 +61,9 @@ export class Connection implements Follower {
     this.chats = new JoinedChats(this)
     this.inbox = new Inbox(this, ws)
     this.inbox.add(() => this.#enter(request))
-    this.#cancelJoin = deps.clock.after(joinAfter, () => this.inbox.add(() => this.#joinSilently()))
+    // Not before what has come meanwhile was read: when many come at once, its `start` may wait there for longer.
+    const join = () => deps.clock.soon(() => this.inbox.add(() => this.#joinSilently()))
+    this.#cancelJoin = deps.clock.after(joinAfter, join)
   }
 
   /** A turn runs here in one of its chats. */

@@ -4,8 +4,12 @@ import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
 import type { Orm } from "./replica.ts"
+import { rowOf } from "./row-json.ts"
 import { type EventRow, events, type InputRow, inputs, messages, sessions, type TurnRow } from "./schema.ts"
 import { openTurnsQuery } from "./turns.ts"
+
+const eventRow = rowOf(events, "seq")
+const messageRow = rowOf(messages, "id")
 
 export interface LoggedEvent {
   readonly event: EventRow
@@ -23,7 +27,7 @@ export async function eventsSince(
 ): Promise<LoggedEvent[]> {
   const query = (orm: Orm) =>
     orm
-      .select({ event: events, message: messages })
+      .select({ event: eventRow, message: messageRow })
       .from(events)
       .leftJoin(messages, and(eq(messages.session_id, events.session_id), eq(messages.seq, events.seq)))
       .where(and(eq(events.session_id, session_id), gt(events.seq, cursor)))
@@ -94,18 +98,18 @@ export interface Snapshot {
 export async function snapshotOf(db: Database, session_id: string, limit: number, reaches?: number): Promise<Snapshot> {
   const newest = (orm: Orm) =>
     orm
-      .select()
+      .select({ message: messageRow })
       .from(messages)
       .where(and(eq(messages.session_id, session_id), isNull(messages.deleted_at)))
       .orderBy(desc(messages.seq))
       .limit(limit)
   const near = reaches === undefined ? undefined : await db.replica?.read(session_id, reaches, newest)
-  if (near) return { last_seq: near.last_seq, messages: near.rows.reverse() }
+  if (near) return { last_seq: near.last_seq, messages: near.rows.map(({ message }) => message).reverse() }
   const [session, rows] = await db.orm.batch([
     db.orm.select({ last_seq: sessions.last_seq }).from(sessions).where(eq(sessions.id, session_id)).limit(1),
     newest(db.orm),
   ])
-  return { last_seq: session[0]?.last_seq ?? 0, messages: rows.reverse() }
+  return { last_seq: session[0]?.last_seq ?? 0, messages: rows.map(({ message }) => message).reverse() }
 }
 
 /** Has anybody, person or bot, said anything after `seq`? */

@@ -4,8 +4,11 @@ import type { Message, MessageKind } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
 import type { Orm } from "./replica.ts"
+import { rowOf } from "./row-json.ts"
 import { messages, sessions } from "./schema.ts"
 import { ownSessions, type SessionsOf } from "./sessions.ts"
+
+const message = rowOf(messages, "id")
 
 /** Times are ISO 8601 in UTC with milliseconds, of `create_time`; `since` is included, `until` is not. */
 export interface MessageFilter {
@@ -33,7 +36,7 @@ export async function listMessages(
   const [direction, beyond] = order === "desc" ? [desc, lt] : [asc, gt]
   const query = (orm: Orm) =>
     orm
-      .select()
+      .select({ message })
       .from(messages)
       .where(
         and(
@@ -46,7 +49,8 @@ export async function listMessages(
       )
       .orderBy(direction(messages.seq))
       .limit(limit)
-  return (await db.replica?.read(session.id, session.last_seq, query))?.rows ?? query(db.orm)
+  const rows = (await db.replica?.read(session.id, session.last_seq, query))?.rows ?? (await query(db.orm))
+  return rows.map((row) => row.message)
 }
 
 export interface MessageCount extends MessageFilter, SessionsOf {
