@@ -3,7 +3,7 @@ import { ChatError } from "../errors.ts"
 import { encode } from "../protocol/codec.ts"
 import type { Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
-import { moveLifecycle } from "../store/session-changes.ts"
+import type { LifecycleMoves } from "../store/lifecycle-moves.ts"
 import type { Emitter } from "./emit.ts"
 import type { Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
@@ -11,12 +11,13 @@ import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import type { Presence } from "./presence.ts"
 import { type ResumeDeps, type ResumeRequest, resume } from "./resume.ts"
-import { lifecyclesBefore, mayLifecycle } from "./state.ts"
+import { mayLifecycle } from "./state.ts"
 
 export interface AudienceDeps extends ResumeDeps {
   readonly chats: LiveChats
   readonly presence: Presence
   readonly emitter: Emitter
+  readonly wakes: LifecycleMoves
   /** Chats that this instance serves at the same time. */
   readonly max_concurrent_sessions: number
   /** Of them, those that one user may look at: nobody may shut out all others. */
@@ -85,7 +86,7 @@ export class Audience {
   /** Another instance let a chat rest that somebody here looks at. */
   async rouse(chat: LiveChat): Promise<void> {
     if (chat.followers.size === 0) return
-    await moveLifecycle(this.#deps.db, chat.session.id, lifecyclesBefore("active"), "active")
+    await this.#deps.wakes.move(chat.session.id)
   }
 
   /** Chats that somebody here looks at, or that a turn runs in. */
@@ -125,7 +126,7 @@ export class Audience {
   async #wake(chat: LiveChat, trace_id: string): Promise<void> {
     const { id, chat_id, lifecycle } = chat.session
     if (!mayLifecycle(lifecycle, "active")) return
-    if (!(await moveLifecycle(this.#deps.db, id, lifecyclesBefore("active"), "active"))) return
+    if (!(await this.#deps.wakes.move(id))) return
     const data: Status = { ...statusOf(chat), lifecycle: "active" }
     this.#deps.emitter.publish(id, { type: "status", data, trace_id, chat_id })
   }

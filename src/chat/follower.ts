@@ -11,6 +11,8 @@ export interface Follower {
   readonly open: boolean
   /** To this one alone. */
   send(text: string): void
+  /** What is sent within goes out together, where the road can do that. */
+  together(send: () => void): void
   /** From now on it gets what is published to the chat. Takes effect at once, without a pause in between. */
   follow(session_id: string): void
   unfollow(session_id: string): void

@@ -6,12 +6,15 @@ import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
 import type { Log } from "../log.ts"
 import type { ClientFrameOf } from "../protocol/client-frame.ts"
+
 import type { Service, Status } from "../protocol/server-frame.ts"
-import type { Session } from "../protocol/session.ts"
+import type { Lifecycle, Session } from "../protocol/session.ts"
+
 import { RateLimits } from "../rate-limit.ts"
 import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
-import { moveLifecycle, pauseAll } from "../store/session-changes.ts"
+import { LifecycleMoves } from "../store/lifecycle-moves.ts"
+import { pauseAll } from "../store/session-changes.ts"
 import type { Writer } from "../store/writer.ts"
 import type { Accepted } from "./ask.ts"
 import { type ActiveSession, Audience } from "./audience.ts"
@@ -58,6 +61,7 @@ export class ChatManager {
   readonly #changes: ChangeDeps
   readonly #chats: LiveChats
   readonly #presence: Presence
+  readonly #pauses: LifecycleMoves
   readonly #audience: Audience
   readonly #messages: MessageHandler
   readonly #turns: TurnRunner
@@ -76,6 +80,9 @@ export class ChatManager {
       creations: new RateLimits(clock, { rate: new_chats_rate / 60, burst }),
     }
     this.#changes = { db, emitter, clock }
+    const moves = (to: Lifecycle) => new LifecycleMoves(db, clock, to, lifecyclesBefore(to))
+    const wakes = moves("active")
+    this.#pauses = moves("paused")
     this.#chats = new LiveChats({
       ...{ db, bus, clock, log, fanOut },
       keep_ms: config.chat.connection_timeout * 1000,
@@ -87,7 +94,7 @@ export class ChatManager {
     this.#presence = new Presence({ bus, clock, instance: deps.instance, peek: (id) => this.#chats.peek(id) })
     const { max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user } = config.chat
     this.#audience = new Audience({
-      ...{ db, emitter, chats: this.#chats, presence: this.#presence, instance: deps.instance },
+      ...{ db, emitter, chats: this.#chats, presence: this.#presence, instance: deps.instance, wakes },
       hereIn: (chat) => this.#presence.of(chat),
       ...{ max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user },
     })
@@ -113,10 +120,11 @@ export class ChatManager {
     if (db.kind === "file") await pauseAll(db, "all")
     await this.#turns.recover()
     const cancelPresence = this.#presence.start()
-    const cancelNet = db.kind === "server" ? this.#castNet() : () => undefined
+    const rouse = (chat: LiveChat) => this.#audience.rouse(chat)
+    const cancelNet = db.kind === "server" ? startSafetyNet({ ...this.#deps, chats: this.#chats, rouse }) : undefined
     this.#cancelWatches = () => {
       cancelPresence()
-      cancelNet()
+      cancelNet?.()
     }
   }
 
@@ -230,13 +238,7 @@ export class ChatManager {
   async #rest({ session: { id } }: LiveChat): Promise<void> {
     const watched = this.#presence.isElsewhere(id)
     this.#presence.forget(id)
-    if (!watched) await moveLifecycle(this.#deps.db, id, lifecyclesBefore("paused"), "paused")
-  }
-
-  #castNet(): Cancel {
-    const { db, bus, clock, log } = this.#deps
-    const rouse = (chat: LiveChat) => this.#audience.rouse(chat)
-    return startSafetyNet({ db, bus, clock, log, chats: this.#chats, rouse })
+    if (!watched) await this.#pauses.move(id)
   }
 
   #refuseWhenDraining(): void {

@@ -25,7 +25,7 @@ export interface ResumeDeps {
 }
 
 /** Events that are looked up at once. */
-const pageSize = 50
+const pageSize = 100
 
 /** Brings a follower to the present and leaves it live. */
 export async function resume(
@@ -65,12 +65,14 @@ export async function resume(
 
   while (follower.open && cursor < chat.top) {
     const page = chat.ring.since(cursor, pageSize) ?? (await stored(deps.db, chat, cursor))
-    for (const { seq, text } of page) {
-      follower.send(text)
-      cursor = seq
-      // The rest is looked up again after the wait: it may have been deleted meanwhile (P4.3).
-      if (follower.full) break
-    }
+    follower.together(() => {
+      for (const { seq, text } of page) {
+        follower.send(text)
+        cursor = seq
+        // The rest is looked up again after the wait: it may have been deleted meanwhile (P4.3).
+        if (follower.full) break
+      }
+    })
     await follower.writable()
   }
   // From here to `follow` nothing waits, so nothing can come in between. Whoever was sent away meanwhile stays away.

@@ -79,6 +79,11 @@ export class Connection implements Follower {
     if (this.#open) this.#ws.send(text)
   }
 
+  /** One call of the system for many frames, instead of one for each. */
+  together(send: () => void): void {
+    if (this.#open) this.#ws.cork(send)
+  }
+
   sendFrame(frame: ServerFrame): void {
     this.send(encode(frame))
   }

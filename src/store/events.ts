@@ -1,15 +1,35 @@
 // The durable log of a chat, read back: for a replay, for a gap, and as the state of a chat that comes into memory.
-import { and, asc, desc, eq, gt, inArray, isNull, sql } from "drizzle-orm"
+import { and, asc, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm"
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
 import type { Orm } from "./replica.ts"
 import { rowOf } from "./row-json.ts"
-import { type EventRow, events, type InputRow, inputs, messages, sessions, type TurnRow } from "./schema.ts"
-import { openTurnsQuery } from "./turns.ts"
+import {
+  type EventRow,
+  events,
+  type InputRow,
+  inputs,
+  isOpen,
+  messages,
+  sessions,
+  type TurnRow,
+  turns,
+} from "./schema.ts"
 
 const eventRow = rowOf(events, "seq")
 const messageRow = rowOf(messages, "id")
+const sessionRow = rowOf(sessions, "id")
+// Names of columns as text: in a query of one table drizzle leaves the table's name out, and here are two.
+const openTurns = sql`(select json_group_array(json(turn)) from (select ${rowOf(turns, "id")} as turn from turns
+  where turns.session_id = sessions.id and ${isOpen} order by turns.seq))`.mapWith(
+  (json: string) => JSON.parse(json) as TurnRow[],
+)
+/** At most one is open. `is null` as the index says it. */
+const openQuestion = sql`(select ${rowOf(inputs, "id")} from inputs
+  where inputs.session_id = sessions.id and closed_at is null limit 1)`.mapWith(
+  (json: string) => JSON.parse(json) as InputRow,
+) as SQL<InputRow | null>
 
 export interface LoggedEvent {
   readonly event: EventRow
@@ -43,33 +63,19 @@ export interface ChatState {
   readonly question: InputRow | null
 }
 
-/** A chat as it is after its last event. One read transaction, so that the parts belong together. */
+/** A chat as it is after its last event. One statement, so that the parts belong together, and one is all it costs. */
 export async function loadChat(db: Database, session_id: string): Promise<ChatState | undefined> {
-  const [session, open, question] = await db.orm.batch([
-    db.orm.select().from(sessions).where(eq(sessions.id, session_id)).limit(1),
-    openTurnsQuery(db, session_id),
-    openQuestionQuery(db, session_id),
-  ])
-  if (!session[0]) return undefined
-  return {
-    session: session[0],
-    turns: open,
-    question: question[0] ?? null,
-  }
+  const [chat] = await db.orm
+    .select({ session: sessionRow, turns: openTurns, question: openQuestion })
+    .from(sessions)
+    .where(eq(sessions.id, session_id))
+    .limit(1)
+  return chat
 }
 
 /** By its key, whoever owns it: for the service itself, never for a caller. */
 export async function sessionByKey(db: Database, id: string): Promise<Session | undefined> {
   return (await db.orm.select().from(sessions).where(eq(sessions.id, id)).limit(1))[0]
-}
-
-/** At most one is open. `is null` as the index says it. */
-function openQuestionQuery(db: Database, session_id: string) {
-  return db.orm
-    .select()
-    .from(inputs)
-    .where(and(eq(inputs.session_id, session_id), isNull(inputs.closed_at)))
-    .limit(1)
 }
 
 /** A message of a person by the id that the person gave it (P3.3). */

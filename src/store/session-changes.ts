@@ -2,16 +2,17 @@
 import { and, eq, inArray, isNull, sql } from "drizzle-orm"
 import type { Lifecycle, Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
+import { rowOf } from "./row-json.ts"
 import { messages, sessions } from "./schema.ts"
 
 /** The caller's session of this name, deleted or not: a name is never given twice. */
 export async function sessionByName(db: Database, user_id: number, chat_id: string): Promise<Session | undefined> {
   const rows = await db.orm
-    .select()
+    .select({ session: rowOf(sessions, "id") })
     .from(sessions)
     .where(and(eq(sessions.user_id, user_id), eq(sessions.chat_id, chat_id)))
     .limit(1)
-  return rows[0]
+  return rows[0]?.session
 }
 
 /** Makes the session unless the name is taken; false when it is. */
@@ -20,24 +21,24 @@ export async function insertSession(db: Database, session: Session): Promise<boo
   return rows.length > 0
 }
 
-/** Moves the lifecycle on from one of `from`; false when it was in none of them. */
-export async function moveLifecycle(
+/** Moves the lifecycles on from one of `from`; gives back the ids of those that were in one of them. */
+export async function moveLifecycles(
   db: Database,
-  id: string,
+  ids: readonly string[],
   from: readonly Lifecycle[],
   to: Lifecycle,
-): Promise<boolean> {
+): Promise<string[]> {
   const rows = await db.orm
     .update(sessions)
     .set({ lifecycle: to })
-    .where(and(eq(sessions.id, id), inArray(sessions.lifecycle, [...from])))
+    .where(and(among(ids), inArray(sessions.lifecycle, [...from])))
     .returning({ id: sessions.id })
-  return rows.length > 0
+  return rows.map(({ id }) => id)
 }
 
 /** Nobody is there any more: of these chats, or of all when the caller is the database's only instance. */
 export async function pauseAll(db: Database, ids: readonly string[] | "all"): Promise<void> {
-  const these = ids === "all" ? undefined : sql`${sessions.id} in (select value from json_each(${JSON.stringify(ids)}))`
+  const these = ids === "all" ? undefined : among(ids)
   await db.orm
     .update(sessions)
     .set({ lifecycle: "paused" })
@@ -51,4 +52,9 @@ export async function deletableMessages(db: Database, session_id: string, ids: r
     .from(messages)
     .where(and(eq(messages.session_id, session_id), inArray(messages.id, [...ids]), isNull(messages.deleted_at)))
   return rows.map(({ id }) => id)
+}
+
+/** One parameter, however many there are. */
+function among(ids: readonly string[]) {
+  return sql`${sessions.id} in (select value from json_each(${JSON.stringify(ids)}))`
 }

@@ -7,7 +7,10 @@ import type { Message } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
 import { jsonParameter } from "./json.ts"
 import { merged } from "./merged.ts"
+import { rowOf } from "./row-json.ts"
 import { isOpen, messages, type ResumeFrom, sessions, type TurnRow, turns } from "./schema.ts"
+
+const turnRow = rowOf(turns, "id")
 
 /** What a turn has streamed so far. */
 export interface Checkpoint {
@@ -44,7 +47,7 @@ export async function turnById(db: Database, id: string): Promise<TurnRow | unde
 
 /** The turn that runs in a chat. */
 export async function runningOf(db: Database, session_id: string): Promise<TurnRow | undefined> {
-  const [first] = await openTurnsQuery(db, session_id)
+  const first = (await openTurnsQuery(db, session_id))[0]?.turn
   return first?.state === "running" ? first : undefined
 }
 
@@ -70,7 +73,7 @@ function held({ id, generation }: Held) {
 /** The turns of a chat that have not ended, first in line first. */
 export function openTurnsQuery(db: Database, session_id: string) {
   return db.orm
-    .select()
+    .select({ turn: turnRow })
     .from(turns)
     .where(and(eq(turns.session_id, session_id), isOpen))
     .orderBy(asc(turns.seq))

@@ -1,7 +1,7 @@
 // Who is here: devices on one instance and on several, those that go, and instances that die.
 import { expect, test } from "bun:test"
 import { sessionByKey } from "../../src/store/events.ts"
-import { moveLifecycle } from "../../src/store/session-changes.ts"
+import { moveLifecycles } from "../../src/store/session-changes.ts"
 import { openBeside, openScene, type Scene, type TestFollower } from "./scene.ts"
 
 /** How many devices each of these was told of last. */
@@ -82,7 +82,7 @@ test("a chat that was paused by an instance that had not heard of us is active a
   await using a = await openScene()
   await using b = await openBeside(a)
   await b.join()
-  await moveLifecycle(a.db, a.session.id, ["active"], "paused")
+  await moveLifecycles(a.db, [a.session.id], ["active"], "paused")
   await b.clock.advance(1000)
   expect(await sessionByKey(a.db, a.session.id)).toMatchObject({ lifecycle: "active" })
 })

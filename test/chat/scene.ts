@@ -93,6 +93,10 @@ export class TestFollower implements Follower {
     return this.frames.flatMap((frame) => ("seq" in frame && frame.seq !== undefined ? [frame.seq] : []))
   }
 
+  together(send: () => void): void {
+    send()
+  }
+
   send(text: string): void {
     if (this.open) this.frames.push(ServerFrame.parse(JSON.parse(text)))
   }

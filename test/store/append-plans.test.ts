@@ -11,7 +11,7 @@ import {
   sessionByKey,
   snapshotOf,
 } from "../../src/store/events.ts"
-import { deletableMessages, moveLifecycle, sessionByName } from "../../src/store/session-changes.ts"
+import { deletableMessages, moveLifecycles, sessionByName } from "../../src/store/session-changes.ts"
 import {
   checkpointBefore,
   checkpointStatement,
@@ -96,7 +96,7 @@ const verbs: Record<string, (db: Parameters<typeof loadChat>[0]) => Promise<unkn
   messagesByKey: (db) => messagesByKey(db, ["m"]),
   sessionByKey: (db) => sessionByKey(db, "s"),
   sessionByName: (db) => sessionByName(db, 1, "c"),
-  moveLifecycle: (db) => moveLifecycle(db, "s", ["created", "paused"], "active"),
+  moveLifecycles: (db) => moveLifecycles(db, ["s"], ["created", "paused"], "active"),
   deletableMessages: (db) => deletableMessages(db, "s", ["m", "n"]),
   turnById: (db) => turnById(db, "t"),
   renewLeases: (db) => renewLeases(db, "i", ["t", "u"], 1),

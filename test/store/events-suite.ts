@@ -6,7 +6,7 @@ import { eventsSince, loadChat, messageByClientId, sessionByKey, snapshotOf } fr
 import {
   deletableMessages,
   insertSession,
-  moveLifecycle,
+  moveLifecycles,
   pauseAll,
   sessionByName,
 } from "../../src/store/session-changes.ts"
@@ -158,11 +158,11 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
     test("the lifecycle moves only from where it was said to be", async () => {
       await using it = await open()
       const { id } = await openChat(it.db)
-      expect(await moveLifecycle(it.db, id, ["active"], "paused")).toBe(false)
-      expect(await moveLifecycle(it.db, id, ["created", "paused"], "active")).toBe(true)
-      expect(await moveLifecycle(it.db, id, ["created", "paused"], "active")).toBe(false)
+      expect(await moveLifecycles(it.db, [id], ["active"], "paused")).toEqual([])
+      expect(await moveLifecycles(it.db, [id], ["created", "paused"], "active")).toEqual([id])
+      expect(await moveLifecycles(it.db, [id], ["created", "paused"], "active")).toEqual([])
       expect(await sessionByKey(it.db, id)).toMatchObject({ lifecycle: "active" })
-      expect(await moveLifecycle(it.db, newId("session"), ["created"], "active")).toBe(false)
+      expect(await moveLifecycles(it.db, [newId("session")], ["created"], "active")).toEqual([])
     })
 
     test("chats that nobody is in any more are paused: the named ones, or all; only those that were active", async () => {
