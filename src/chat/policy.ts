@@ -24,8 +24,6 @@ export interface Meeting {
 }
 
 export function planOf(policy: Policy, { turns, user_id, max_queued_turns }: Meeting): Plan {
-  const running = turns.find(({ state }) => state === "running")
-  const waiting = turns.filter(({ state }) => state === "queued")
   // The running one does not wait, so one more may be open than may wait.
   const inLine = { guard: { max_open_turns: max_queued_turns }, events: [], change: {}, passing: false }
   switch (policy) {
@@ -34,15 +32,16 @@ export function planOf(policy: Policy, { turns, user_id, max_queued_turns }: Mee
     case "reject":
       return { ...inLine, guard: { max_open_turns: 0 } }
     case "merge": {
-      const last = waiting.at(-1)
-      if (!last || 1 + (last.merged?.length ?? 0) > max_queued_turns) return inLine
+      const last = turns.at(-1)
+      if (last?.state !== "queued" || 1 + (last.merged?.length ?? 0) > max_queued_turns) return inLine
       return { guard: { queued: last.turn_id }, events: [], change: {}, joins: last.turn_id, passing: true }
     }
     case "latest":
-      return turns.length === 0 ? inLine : replacing(turns, waiting)
+      return turns.length === 0 ? inLine : replacing(turns)
     case "interrupt": {
       if (turns.length === 0) return inLine
-      const plan = replacing(turns, waiting)
+      const plan = replacing(turns)
+      const running = turns.find(({ state }) => state === "running")
       if (!running) return plan
       const { turn_id } = running
       const interrupt = { turn_id, result: "requested", by: user_id }
@@ -56,7 +55,8 @@ export function planOf(policy: Policy, { turns, user_id, max_queued_turns }: Mee
 }
 
 /** Takes the place of those that wait: they end without having been asked. */
-function replacing(turns: readonly OpenTurn[], waiting: readonly OpenTurn[]): Plan {
+function replacing(turns: readonly OpenTurn[]): Plan {
+  const waiting = turns.filter(({ state }) => state === "queued")
   return {
     guard: { line: turns.map(({ turn_id }) => turn_id) },
     events: waiting.map(({ turn_id }) => ({ kind: "end", ref: turn_id, data: superseded(turn_id) })),

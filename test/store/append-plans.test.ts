@@ -46,6 +46,19 @@ function long(sql: string, plan: string): string[] {
   return wrong.length > 0 ? [...wrong, `of the plan\n${plan}\nof ${sql}`] : []
 }
 
+const everyGuard: Required<Append["guard"]> = {
+  once: { user_id: 1, client_id: "c" },
+  open: true,
+  fence: { turn_id: "t", generation: 1 },
+  stoppable: "t",
+  queued: "t",
+  line: ["t"],
+  base_seq: 1,
+  untouched: { ref: "m", since: 1 },
+  question: "i",
+  max_open_turns: 1,
+}
+
 async function everyStep(): Promise<Append> {
   await using db = await openTestDatabase()
   const chat = await openChat(db)
@@ -53,6 +66,7 @@ async function everyStep(): Promise<Append> {
   return {
     ...endOf(chat, question.new_turn, { claim: { instance: "i", lease_expires_at: 1 } }),
     ...{ new_turn: question.new_turn, stop_turn: "t", delete_messages: ["m"], drop_turns: ["t"] },
+    guard: everyGuard,
     merge: { turn_id: "t", message_id: "m" },
     edit_message: { id: "m", message: "x" },
     rate_message: { id: "m", liked: 1 },
