@@ -62,6 +62,8 @@ export class Outbox {
   readonly #line = new Map<string, Entry>()
   /** Stops and questions: they do not wait behind messages. */
   readonly #urgent = new Map<string, Entry>()
+  /** Sent more than once on this socket: more answers than the first may come. */
+  readonly #repeated = new Set<string>()
   #open = false
   /** How many messages may be on their way now. */
   #width = WINDOW
@@ -120,6 +122,7 @@ export class Outbox {
 
   lost(): void {
     this.#open = false
+    this.#repeated.clear()
     this.#cancelTimer()
     this.#cancelPause?.()
     this.#cancelPause = null
@@ -149,8 +152,9 @@ export class Outbox {
 
   /** What the refusal means: `rejected` for good, `later` by itself, or null when it was of nothing in here. */
   refused(body: ErrorBody): "rejected" | "later" | null {
-    const entry = body.id === undefined ? undefined : this.#find(body.id)
-    if (!entry) return null
+    const { id = "" } = body
+    const entry = this.#find(id)
+    if (!entry) return this.#repeated.has(id) ? "rejected" : null
     if (passing.has(body.code)) {
       this.#pause(entry, body.retry_after_ms ?? PAUSE_MS)
       return "later"
@@ -204,6 +208,7 @@ export class Outbox {
       if (entry.sent_at !== null || !send({ type, data, id, trace_id: id })) continue
       entry.sent_at = clock.now()
       entry.tries += 1
+      if (entry.tries > 1) this.#repeated.add(id)
     }
     this.#cancelTimer()
     const due = Math.min(...window.map(dueAt))

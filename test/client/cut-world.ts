@@ -46,12 +46,17 @@ class HastyClock implements ClientClock {
   }
 }
 
+/** Refusals of an edit that came when the bot was at it, or when another had taken its place. */
+const tooLate = ["not_waiting", "not_found"]
+
 /** What was said with one id, and the answers to it. */
 interface Saying {
   /** By which devices. */
   readonly from: Set<number>
   readonly said: Say
   readonly seqs: (number | null)[]
+  /** It was said again after a refusal, so what was said after it may stand before it. */
+  late: boolean
 }
 
 class Device {
@@ -101,19 +106,30 @@ class Device {
   /** Text and thinking that are shown grow, and are the beginning of what the result has. */
   #watchText(chat: Chat): void {
     const shown = new Map<string, string>()
+    const last = new Map<string, number>()
     const over = new Set<string>()
     const show = (kind: "text" | "reasoning", id: string, text: string) => {
-      const before = shown.get(kind + id) ?? ""
+      // What an earlier run of the turn said may be taken back (P6.9).
+      const run = chat.answers.get(id)?.generation ?? last.get(id) ?? 1
+      last.set(id, run)
+      const key = `${kind} ${id} ${run}`
+      const before = shown.get(key) ?? ""
       if (!text.startsWith(before)) this.#world.faults.push(`${kind} "${text}" after "${before}"`)
       if (over.has(id)) this.#world.faults.push(`${kind} "${text}" after the result`)
-      shown.set(kind + id, text)
+      shown.set(key, text)
     }
     chat.on("progress", (news) => {
       if (news.kind === "text" || news.kind === "reasoning") show(news.kind, news.message_id, news.text)
     })
     chat.on("result", ({ id, message, parts }) => {
-      show("text", id, message ?? "")
-      show("reasoning", id, parts.map((part) => (part.type === "reasoning" ? part.text : "")).join(""))
+      const thought = parts.map((part) => (part.type === "reasoning" ? part.text : "")).join("")
+      // A run that nothing was heard of may have taken back what was shown.
+      if (!this.#world.resumable)
+        for (const [kind, text] of [
+          ["text", message ?? ""],
+          ["reasoning", thought],
+        ] as const)
+          show(kind, id, text)
       over.add(id)
     })
     // That it shuts down is no fault of anybody's.
@@ -127,15 +143,19 @@ export class CutWorld implements AsyncDisposable {
   readonly faults: unknown[] = []
   readonly devices: readonly [Device, Device]
   server: TestServer
+  /** Turns run on after a restart, and may take back what they said. */
+  readonly resumable: boolean
   readonly #folder: string
   readonly #bot: ReturnType<typeof scriptedHandler>
   readonly #sayings = new Map<string, Saying>()
   readonly #waiting = new Set<Promise<unknown>>()
+  readonly #edited = new Set<string>()
   #runs: ScriptedRun[] = []
   #later: [BotAct, string][] = []
   #resting = false
 
-  private constructor(folder: string, bot: ReturnType<typeof scriptedHandler>, server: TestServer) {
+  private constructor(resumable: boolean, folder: string, bot: ReturnType<typeof scriptedHandler>, server: TestServer) {
+    this.resumable = resumable
     this.#folder = folder
     this.#bot = bot
     this.server = server
@@ -143,28 +163,41 @@ export class CutWorld implements AsyncDisposable {
     void this.#play()
   }
 
-  static async open(): Promise<CutWorld> {
-    const bot = scriptedHandler()
+  static async open({ resumable }: { resumable: boolean }): Promise<CutWorld> {
+    const bot = scriptedHandler("scripted", { resumable })
     const folder = await mkdtemp(join(tmpdir(), "bisheng-chat-cut-"))
-    return new CutWorld(folder, bot, await serve(folder, bot))
+    return new CutWorld(resumable, folder, bot, await serve(folder, bot))
   }
 
   say(at: number, said: Say, id: string): void {
     const device = this.#device(at)
-    const saying = this.#sayings.get(id) ?? { from: new Set(), said, seqs: [] }
+    const saying = this.#sayings.get(id) ?? { from: new Set(), said, seqs: [], late: false }
     this.#sayings.set(id, saying)
     saying.from.add(at)
     this.told(device, id, saying.said)
   }
 
-  /** Sends and waits for the answer; again after a reload, if there was none. */
-  told({ chat }: Device, id: string, said: Say): void {
-    this.#wait(
-      chat.send(said, { id }).then(({ seq }) => {
-        this.#sayings.get(id)?.seqs.push(seq)
-      }),
-      ["closed"],
+  /** Gives what was said last another text, if it still waits. */
+  edit(at: number, text: string): void {
+    const { chat } = this.#device(at)
+    const waiting = chat.turns.at(-1)
+    if (!waiting) return
+    this.#edited.add(waiting.message_id)
+    this.#wait(chat.send({ kind: "edit", message_id: waiting.message_id, text }), ["closed", ...tooLate])
+  }
+
+  /** Sends and waits for the answer; again after a reload, if there was none, and when the line of turns moved too fast. */
+  told(device: Device, id: string, said: Say): void {
+    const saying = this.#sayings.get(id)
+    const answer = device.chat.send(said, { id }).then(
+      ({ seq }) => saying?.seqs.push(seq),
+      (error: unknown) => {
+        if (!saying || !(error instanceof ClientError) || error.code !== "busy") throw error
+        saying.late = true
+        this.told(device, id, said)
+      },
     )
+    this.#wait(answer, said.kind === "edit" ? ["closed", ...tooLate] : ["closed"])
   }
 
   interrupt(at: number): void {
@@ -229,14 +262,15 @@ export class CutWorld implements AsyncDisposable {
       const present = () => fresh.turns.length === 0 && devices.every(({ cursor }) => cursor === fresh.cursor)
       await until(present, "everybody to have the whole log")
       await turnOfTheLoop()
+      expect(this.faults).toEqual([])
       const log = events.flatMap((event): DurableEvent[] => (event.type === "snapshot" ? [] : [event]))
       expect(log.map(({ seq }) => seq)).toEqual(log.map((_, at) => at + 1))
-      for (const { applied } of this.devices) expect(applied.flat()).toEqual(log)
+      for (const { applied } of this.devices)
+        expect(applied.flat().map(this.#unedited)).toEqual(log.map(this.#unedited))
       this.#expectSaid(log)
       for (const chat of devices) expect(viewOf(chat)).toEqual(viewOf(fresh))
       expect([...fresh.answers]).toEqual([])
     })
-    expect(this.faults).toEqual([])
     for (const { wire } of this.devices) expect(wire.mostInFlight).toBeLessThanOrEqual(16)
     for (const { chat } of this.devices) chat.close()
     for (const { clock } of this.devices) expect(clock.pending).toBe(0)
@@ -276,11 +310,17 @@ export class CutWorld implements AsyncDisposable {
       expect(new Set(seqs)).toEqual(new Set([places.get(id) ?? null]))
     }
     for (const at of [0, 1]) {
-      const alone = [...this.#sayings].filter(([, { from }]) => from.size === 1 && from.has(at))
+      const alone = [...this.#sayings].filter(([, { from, late }]) => from.size === 1 && from.has(at) && !late)
       const own = alone.map(([id]) => places.get(id) ?? 0)
       expect(own).toEqual(own.toSorted((a, b) => a - b))
     }
   }
+
+  /** A message that was edited is replayed as it is now (P4.3). */
+  readonly #unedited = (event: ChatEvent): ChatEvent =>
+    event.type === "message" && this.#edited.has(event.data.id)
+      ? { ...event, data: { ...event.data, message: null } }
+      : event
 
   #device(at: number): Device {
     return this.devices[at === 0 ? 0 : 1]

@@ -114,6 +114,20 @@ test("[P3.3] an ack that does not come makes the client send again, later each t
   expect((await sent).dup).toBe(true)
 })
 
+test("[P3.4] a refusal that comes once for each time a message was sent is told once", async () => {
+  await using scene = new Scene()
+  const line = await scene.join()
+  const sent = scene.chat.send("hi", { id: "m1" }).catch((cause) => cause)
+  await line.next("message")
+  scene.clock.advance(5000)
+  await line.next("message")
+  line.say(error("session_ended", { id: "m1" }), error("session_ended", { id: "m1" }))
+  expect(await sent).toMatchObject({ code: "session_ended" })
+  line.say(said(1))
+  await scene.when("message")
+  expect(scene.heardOf("error")).toEqual([])
+})
+
 test("[P7.6] rate_limited makes the client wait as long as it is told, then send again by itself, in order, gently", async () => {
   await using scene = new Scene()
   const line = await scene.join()
