@@ -82,7 +82,9 @@ export class Follower {
     return true
   }
 
-  start({ data }: ServerFrameOf<"start">): void {
+  start({ data, trace_id }: ServerFrameOf<"start">): void {
+    // A message may have joined the chat before our `start` did (P5.1): without the cursor, which is no reason to lose it.
+    if (trace_id !== this.#start_id && this.cursor !== null) return
     if ("replayed" in data) this.#replayed(data.replayed)
     else this.#joined(data)
   }

@@ -29,6 +29,18 @@ test("[P5.3] a client that comes back names its cursor and its epoch, and gets w
   expect(scene.heardOf("snapshot")).toEqual([])
 })
 
+test("[P5.1] a message that joined the chat before the client's own start could costs it neither its cursor nor its place", async () => {
+  await using scene = new Scene({ cursor: 2, epoch: "e1" })
+  const line = await scene.server.next()
+  await line.next("start")
+  const unasked = joined({ recovered: false, from: 4, top: 4, snapshot: [message(3), message(4)] })
+  line.raw(JSON.stringify({ ...unasked, trace_id: "of the message" }))
+  line.say(joined({ from: 2, top: 4 }), said(3), said(4), replayed(4))
+  await scene.chat.ready()
+  expect(seqs(scene)).toEqual([3, 4])
+  expect(scene.heardOf("snapshot")).toEqual([])
+})
+
 test("[P5.2] the client is connected when the replay has ended, not before", async () => {
   await using scene = new Scene({ cursor: 0 })
   const line = await scene.server.next()

@@ -59,8 +59,12 @@ export class Line {
     return this.frames.size
   }
 
+  /** Answers to `start` bear the trace of the last one that came (P2.3). */
   say(...frames: ServerFrame[]): void {
-    for (const frame of frames) this.raw(JSON.stringify(ServerFrame.parse(frame)))
+    for (const frame of frames) {
+      const trace_id = frame.type === "start" ? (this.#start ?? frame.trace_id) : frame.trace_id
+      this.raw(JSON.stringify(ServerFrame.parse({ ...frame, trace_id })))
+    }
   }
 
   raw(text: string): void {
@@ -77,6 +81,7 @@ export class Line {
   }
 
   readonly #pongs: (() => void)[] = []
+  #start: string | undefined
 
   /** The connection breaks. */
   cut(): void {
@@ -92,7 +97,9 @@ export class Line {
       socket.data.#socket = socket
     },
     message(socket: ServerWebSocket<Line>, text: string | Buffer) {
-      socket.data.frames.put(ClientFrame.parse(JSON.parse(String(text))))
+      const frame = ClientFrame.parse(JSON.parse(String(text)))
+      if (frame.type === "start") socket.data.#start = frame.trace_id
+      socket.data.frames.put(frame)
     },
     pong(socket: ServerWebSocket<Line>) {
       socket.data.#pongs.shift()?.()
