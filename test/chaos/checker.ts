@@ -45,7 +45,7 @@ function logOf({ final }: Judged, tell: Tell): void {
     if (seq !== place + 1) tell("seq is contiguous in the store", { seq, place: place + 1 })
     const read = log[place]
     if (!read) return
-    if (read.type !== kind || aboutOf(read) !== ref)
+    if (read.type !== kind || (aboutOf(read) ?? ref) !== ref)
       tell("the log is what is stored", { seq, kind, ref, read: read.type })
   })
   if (stored.last_seq !== stored.events.length || log.length !== stored.events.length)

@@ -47,6 +47,14 @@ async function doTo(world: World, planned: Planned): Promise<void> {
       await cluster.primary.kill()
       await pause(planned.lasts_ms)
       return cluster.primary.restart()
+    case "kill_replica":
+      await cluster.replica.kill()
+      await pause(planned.lasts_ms)
+      return cluster.replica.restart()
+    case "freeze_replica":
+      cluster.replica.freeze()
+      await pause(planned.lasts_ms)
+      return cluster.replica.thaw()
     case "kill_bus":
       await cluster.bus?.kill()
       await pause(planned.lasts_ms)

@@ -14,6 +14,8 @@ export type PlannedFault =
   | { readonly act: "kill_bus" }
   /** The bus loses, repeats and reorders frames. */
   | { readonly act: "lossy_bus"; readonly rate: number }
+  /** The replica is killed, or stands still, and comes back. */
+  | { readonly act: "kill_replica" | "freeze_replica" }
   /** Something on the wire between an instance and the store, or the bus. */
   | { readonly act: "store_wire" | "bus_wire"; readonly instance: number; readonly fault: Fault }
   /** Something on the wires of these devices, a number each. */
@@ -66,6 +68,8 @@ export function planOf({ seed, length_ms, instances, devices }: PlanOptions): Pl
       deck: [
         ...[lost, lost, lost],
         () => [{ act: "kill_store" }, random.between(100, 2000)],
+        () => [{ act: "kill_replica" }, random.between(100, 3000)],
+        () => [{ act: "freeze_replica" }, random.between(1000, 4000)],
         () => wire("store_wire", { kind: "latency", ms: random.between(50, 400) }, 4000),
         () => wire("store_wire", { kind: "black_hole" }, random.between(2000, 12_000)),
         () => wire("store_wire", { kind: "refuse" }, random.between(500, 3000)),
