@@ -15,10 +15,17 @@ export interface World {
 /** Resolves when the last fault is over and healed. */
 export async function unleash(world: World, plan: readonly Planned[], tell: (planned: Planned) => void): Promise<void> {
   const began = performance.now()
+  // A rolling restart takes as long as it takes: what comes next for the processes waits for it.
+  let processes: Promise<void> = Promise.resolve()
   const faults = plan.map(async (planned) => {
     await pause(planned.at - (performance.now() - began))
-    tell(planned)
-    await doTo(world, planned)
+    const act = async () => {
+      tell(planned)
+      await doTo(world, planned)
+    }
+    if (planned.act !== "kill" && planned.act !== "freeze" && planned.act !== "roll") return act()
+    processes = processes.then(act)
+    return processes
   })
   await Promise.all(faults)
   for (const wire of [...world.storeWires, ...world.busWires, ...world.deviceWires]) wire.set(null)

@@ -31,7 +31,8 @@ process.stdout.write(`chaos: seed ${seed}, ${minutes} minutes, ${instances} inst
 const asked = new AbortController()
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => asked.abort())
 const result = await chaos({
-  signal: asked.signal,
+  // Whatever hangs, the run does not.
+  signal: AbortSignal.any([asked.signal, AbortSignal.timeout(minutes * 60_000 + 240_000)]),
   ...{ seed, instances, chats, length_ms: minutes * 60_000, quiet_ms: 60_000 },
   say: (words) => process.stdout.write(`  ${words}\n`),
 }).catch((error: unknown) => leave(1, asked.signal.aborted ? "asked to end" : Bun.inspect(error)))
