@@ -84,8 +84,10 @@ export class Connection implements Follower {
     if (this.#open) this.#ws.cork(send)
   }
 
+  /** Together with what was published and has not left yet: one call of the system for an event and its ack. */
   sendFrame(frame: ServerFrame): void {
-    this.send(encode(frame))
+    const text = encode(frame)
+    if (this.#open) this.#ws.cork((ws) => void ws.send(text))
   }
 
   ping(): void {

@@ -8,12 +8,15 @@ import { type Server, startService } from "../processes.ts"
 import { quantile, type Row } from "../table.ts"
 
 export interface DurableSize {
+  /** At work at the same time. */
   readonly sockets: number
+  readonly chats: number
   readonly each: number
   readonly turns: number
 }
 
-const full: DurableSize = { sockets: 100, each: 900, turns: 100 }
+/** Each socket says `each` messages in one chat after the other, since a line is not meant to be long. */
+const full: DurableSize = { sockets: 100, chats: 6, each: 100, turns: 100 }
 /** As many as the client library has under way. */
 const inFlight = 16
 const targets = { file: 15_000, sqld: 8000 }
@@ -72,9 +75,9 @@ interface Acked {
 
 /** `perSecond`: of each socket, evenly; without it, always as many as may be under way. */
 async function messages(server: Server, name: string, size: DurableSize, perSecond?: number): Promise<Acked> {
-  const { sockets, each } = size
+  const { sockets, chats, each } = size
   const path = (n: number) => `/chat/busy?chat_id=${name}-${n}`
-  return await talk(server, path, sockets, (client) => {
+  return await talk(server, path, { sockets, chats }, (client) => {
     const sent: number[] = []
     const times: number[] = []
     let said = 0
@@ -100,7 +103,7 @@ async function wholeTurns(server: Server, { sockets, turns }: DurableSize): Prom
   return await talk(
     server,
     (n) => `/chat/quiet?chat_id=turns-${n}`,
-    sockets,
+    { sockets, chats: 1 },
     (client) => {
       const times: number[] = []
       let said = 0
@@ -125,14 +128,22 @@ async function wholeTurns(server: Server, { sockets, turns }: DurableSize): Prom
 async function talk(
   server: Server,
   path: (n: number) => string,
-  sockets: number,
+  { sockets, chats }: Pick<DurableSize, "sockets" | "chats">,
   work: (client: LeanClient) => Promise<number[]>,
 ): Promise<Acked> {
-  const clients = await connectAll(server, sockets, path)
+  const clients = await connectAll(server, sockets * chats, path)
   await joinAll(clients)
   const before = await server.usage()
   const start = performance.now()
-  const times = (await Promise.all(clients.map(work))).flat()
+  const lane = async (number: number) => {
+    const times: number[] = []
+    for (let at = number; at < clients.length; at += sockets) {
+      const client = clients[at]
+      if (client) times.push(...(await work(client)))
+    }
+    return times
+  }
+  const times = (await Promise.all(Array.from({ length: sockets }, (_, number) => lane(number)))).flat()
   const seconds = (performance.now() - start) / 1000
   const after = await server.usage()
   closeAll(clients)
