@@ -1,27 +1,23 @@
 // /openapi.json, made from the table of routes (protocol/rest.ts) that the validators use too.
 import { Hono } from "hono"
 import { z } from "zod"
-import {
-  createDocument,
-  type ZodOpenApiObject,
-  type ZodOpenApiPathsObject,
-  type ZodOpenApiResponsesObject,
-} from "zod-openapi"
+import type { ZodOpenApiObject, ZodOpenApiPathsObject, ZodOpenApiResponsesObject } from "zod-openapi"
 import { type ErrorCode, errorTable } from "../errors.ts"
 import { TraceId } from "../protocol/ids.ts"
 import { answerOf, Failure, type Route, routes } from "../protocol/rest.ts"
 import type { Env } from "./answer.ts"
 
 export function openapiRoute({ version }: { readonly version: string }) {
-  // Made at the first request, and once.
+  // Made at the first request, and once; what makes it is loaded then.
   let document: ReturnType<typeof makeDocument> | undefined
-  return new Hono<Env>().get(routes.document.path, (c) => {
+  return new Hono<Env>().get(routes.document.path, async (c) => {
     document ??= makeDocument(version)
-    return c.json(document)
+    return c.json(await document)
   })
 }
 
-export function makeDocument(version: string) {
+export async function makeDocument(version: string) {
+  const { createDocument } = await import("zod-openapi")
   return createDocument(descriptionOf(version), {
     // A newer server may say more: clients made from this document have to pass over what they do not know.
     override({ jsonSchema, io }) {

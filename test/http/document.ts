@@ -3,7 +3,7 @@ import { z } from "zod"
 import { makeDocument } from "../../src/http/openapi.ts"
 
 const document: unknown = JSON.parse(
-  JSON.stringify(makeDocument("test")).replaceAll("#/components/schemas/", "#/$defs/"),
+  JSON.stringify(await makeDocument("test")).replaceAll("#/components/schemas/", "#/$defs/"),
 )
 
 const Schema = z.record(z.string(), z.unknown())
