@@ -71,15 +71,20 @@ export class TurnRunner {
 
   /**
    * The store was asked to keep a new turn of this instance and did not answer: if it is there after all, it is run, as the
-   * one who asked will learn when asking again (P3.3).
+   * one who asked will learn when asking again (P3.3). Looked for as long as its lease would last; then it is taken over.
    */
   adopt(chat: LiveChat, turn_id: string): void {
-    const { chats, log } = this.#deps
+    const { chats, log, clock } = this.#deps
     const release = chats.hold(chat)
-    const work = this.#next(chat, turn_id)
+    const tooLate = new AbortController()
+    const cancel = clock.after(leaseFor, () => tooLate.abort())
+    const work = this.#next(chat, turn_id, tooLate.signal)
       .then((turn) => turn && chat.fill().then(() => this.start(chat, turn)))
       .catch((error: unknown) => log.warn({ err: error, turn_id }, "it is not known what came of a question"))
-      .finally(release)
+      .finally(() => {
+        cancel()
+        release()
+      })
     void this.expect(work)
   }
 
@@ -133,12 +138,13 @@ export class TurnRunner {
   }
 
   /** A turn that was taken, as the store has it; undefined when it is not ours to run. */
-  async #next(chat: LiveChat, turn_id: string): Promise<HeldTurn | undefined> {
-    const { db, log, instance } = this.#deps
+  async #next(chat: LiveChat, turn_id: string, tooLate?: AbortSignal): Promise<HeldTurn | undefined> {
+    const { db, log, instance, clock } = this.#deps
+    const closing = tooLate ? AbortSignal.any([tooLate, this.#closing.signal]) : this.#closing.signal
     this.#taken.add(turn_id)
     try {
       const what = `the next turn of ${chat.session.chat_id}`
-      return await untilStored(this.#turnDeps, log, what, async () => {
+      return await untilStored({ clock, closing }, log, what, async () => {
         const row = await turnById(db, turn_id)
         return row?.state === "running" && row.instance === instance ? heldTurn(db, row) : undefined
       })

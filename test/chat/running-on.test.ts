@@ -195,3 +195,18 @@ test("[P6.3] the next in line waits for a store that goes away in the moment it 
   await scene.clock.advance(300)
   expect((await scene.bot.run()).context.message.message).toBe("two")
 })
+
+test("a store that stays away is not asked for ever what came of the questions of that time: no timer is left", async () => {
+  await using scene = await openScene()
+  await scene.join()
+  await scene.clock.advance(1000)
+  const timers = scene.clock.waiting
+  scene.db.cut()
+  for (const id of ["m1", "m2", "m3"]) {
+    expect(await scene.say("hello", id).catch((error: unknown) => error)).toMatchObject({ code: "store_unavailable" })
+  }
+  await until(() => scene.clock.waiting > timers, "the tries")
+  await scene.clock.advance(25_000)
+  expect(scene.clock.waiting).toBe(timers)
+  scene.db.mend()
+})
