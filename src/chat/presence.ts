@@ -124,9 +124,9 @@ export class Presence {
     const here = this.of(chat)
     const text = JSON.stringify(here)
     const told = this.#told.get(id)
-    this.#told.set(id, text)
     // Who is alone was told so by `start`.
     if (told === text || (told === undefined && here.devices === 1)) return
+    this.#told.set(id, text)
     chat.accept({ type: "status", data: { ...statusOf(chat), here }, trace_id: newTraceId(), chat_id })
   }
 
