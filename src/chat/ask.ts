@@ -33,6 +33,8 @@ export interface Accepted {
 
 /** How often a plan is made anew, when the line of a busy chat moves on between plan and commit. */
 const tries = 5
+/** Chats in which a plan was overtaken: whoever comes there later waits until that message is through. */
+const overtaken = new WeakMap<LiveChat, Promise<void>>()
 
 /** Asks, or throws why not. `question` is the bot's own, which the message answers. */
 export async function ask(
@@ -42,16 +44,26 @@ export async function ask(
   question?: string,
 ): Promise<Accepted> {
   const { chat } = incoming
-  for (let tried = 1; ; tried++) {
-    const plan = planFor(deps, incoming, question)
-    const guard = guardOf(incoming, plan, question)
-    const done = await commit(deps, incoming, message, { plan, guard, question })
-    if (done) return done
-    const earlier = await refusalOf(deps.db, chat.session.id, guard, message)
-    if (earlier) return { seq: earlier.seq, dup: true }
-    if (!plan.passing) throw lineError(guard)
-    if (tried === tries) throw new ChatError("busy")
-    await chat.fill()
+  const { promise: through, resolve: leave } = Promise.withResolvers<void>()
+  try {
+    for (let tried = 1; ; tried++) {
+      for (let other = overtaken.get(chat); other && other !== through; other = overtaken.get(chat)) await other
+      if (tried > 1) {
+        overtaken.set(chat, through)
+        await chat.fill()
+      }
+      const plan = planFor(deps, incoming, question)
+      const guard = guardOf(incoming, plan, question)
+      const done = await commit(deps, incoming, message, { plan, guard, question })
+      if (done) return done
+      const earlier = await refusalOf(deps.db, chat.session.id, guard, message)
+      if (earlier) return { seq: earlier.seq, dup: true }
+      if (!plan.passing) throw lineError(guard)
+      if (tried === tries) throw new ChatError("busy")
+    }
+  } finally {
+    if (overtaken.get(chat) === through) overtaken.delete(chat)
+    leave()
   }
 }
 
