@@ -92,5 +92,7 @@ async function stored(db: Database, chat: LiveChat, cursor: number): Promise<Sen
   const page = await eventsSince(db, chat.session.id, cursor, pageSize, chat.top)
   const first = page[0]
   if (first?.event.seq !== cursor + 1) throw new Error(`the log of ${chat.session.id} has a hole after ${cursor}`)
-  return page.map((logged) => ({ seq: logged.event.seq, text: encode(frameOf(chat.session.chat_id, logged)) }))
+  // What other instances stored beyond our own top comes live, when it has come here.
+  const known = page.filter(({ event }) => event.seq <= chat.top)
+  return known.map((logged) => ({ seq: logged.event.seq, text: encode(frameOf(chat.session.chat_id, logged)) }))
 }
