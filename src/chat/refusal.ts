@@ -3,7 +3,7 @@ import { ChatError } from "../errors.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Guard, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
-import { messageByClientId, saidSince, sessionByKey } from "../store/events.ts"
+import { messageByClientId, saidSince, sessionByKey, wasEdited } from "../store/events.ts"
 
 /**
  * The earlier message with the same id and content; undefined when only the line of turns can be the reason; else throws the
@@ -17,7 +17,8 @@ export async function refusalOf(
 ): Promise<Message | undefined> {
   const earlier = guard.once && (await messageByClientId(db, { session_id, ...guard.once }))
   if (earlier) {
-    if (sameContent(earlier, message)) return earlier
+    // What it said at first is not known any more once it was edited or deleted; it is the same message all the same (P3.3).
+    if (sameContent(earlier, message) || earlier.deleted_at || (await wasEdited(db, earlier))) return earlier
     throw new ChatError("id_conflict")
   }
   const session = await sessionByKey(db, session_id)

@@ -124,6 +124,17 @@ export async function saidSince(db: Database, session_id: string, seq: number): 
   return (await db.orm.select({ id: messages.id }).from(messages).where(later).limit(1)).length > 0
 }
 
+/** Did a message of a person get another text since it was said? */
+export async function wasEdited(db: Database, { session_id, id, seq }: Message): Promise<boolean> {
+  const edit = and(
+    eq(events.session_id, session_id),
+    gt(events.seq, seq ?? 0),
+    eq(events.kind, "status"),
+    eq(events.ref, id),
+  )
+  return (await db.orm.select({ seq: events.seq }).from(events).where(edit).limit(1)).length > 0
+}
+
 /** A message of this chat, deleted or not. */
 export async function messageOf(db: Database, session_id: string, id: string): Promise<Message | undefined> {
   const ofChat = and(eq(messages.id, id), eq(messages.session_id, session_id))
