@@ -6,7 +6,7 @@ import { Device } from "./device.ts"
 import { quiet, readAll } from "./final.ts"
 import { type History, Recorder } from "./history.ts"
 import { unleash } from "./nemesis.ts"
-import { act } from "./people.ts"
+import { act, pause } from "./people.ts"
 import { type Planned, planOf, wordsFor } from "./plan.ts"
 
 export interface ChaosOptions {
@@ -76,29 +76,24 @@ async function run(options: ChaosOptions, parts: AsyncDisposableStack): Promise<
       proxy(members[number % members.length]?.url ?? ""),
     ),
   )
-  // One device of each chat on each instance, at first.
-  const devices = deviceWires.map((wire, number) =>
-    parts.adopt(
-      new Device({
-        ...{ name: `d${number}`, wire, token, recorder },
-        ...placeOf(Math.floor(number / members.length)),
-        random: random.fork(`device ${number}`),
-      }),
-      (device) => device.close(),
-    ),
-  )
-  const plan = planOf({ seed, length_ms, instances, devices: devices.length })
+  const plan = planOf({ seed, length_ms, instances, devices: deviceWires.length })
   const over = new AbortController()
-  const acting = Array.from({ length: options.chats }, (_, number) =>
-    act(
-      {
-        pause_ms: 1500,
-        devices: devices.slice(number * members.length, (number + 1) * members.length),
-        random: random.fork(`person ${number}`),
-      },
-      over.signal,
-    ),
-  )
+  const devices: Device[] = []
+  /** A person comes, with one device on each instance at first, and talks until the end. */
+  const talk = async (chat: number) => {
+    // Two from the beginning; the others' chats are made while things go wrong.
+    if (chat >= 2) await pause(random.fork(`arrival ${chat}`).next() * length_ms * 0.6, over.signal)
+    const own = members.map((_member, place) => {
+      const number = chat * members.length + place
+      const wire = deviceWires[number]
+      if (!wire) throw new Error(`there is no wire ${number}`)
+      const deps = { name: `d${number}`, wire, token, recorder, ...placeOf(chat) }
+      return parts.adopt(new Device({ ...deps, random: random.fork(`device ${number}`) }), (device) => device.close())
+    })
+    devices.push(...own)
+    await act({ pause_ms: 1500, devices: own, random: random.fork(`person ${chat}`) }, over.signal)
+  }
+  const talking = Array.from({ length: options.chats }, (_, chat) => talk(chat))
   const timer = setTimeout(() => over.abort(), length_ms)
   parts.adopt(timer, clearTimeout)
   await unleash({ cluster, storeWires, busWires, deviceWires }, plan, (planned) =>
@@ -115,7 +110,7 @@ async function run(options: ChaosOptions, parts: AsyncDisposableStack): Promise<
   page.dispatchEvent(new Event("online"))
   const unrest = await quiet(cluster.primary.url, devices, options.quiet_ms)
   const quiet_after_ms = Math.round(performance.now() - healed)
-  if (unrest.length === 0) await Promise.all(acting)
+  if (unrest.length === 0) await Promise.all(talking)
   const chats = await readAll(cluster.primary.url, { members, token, devices, recorder, patience_ms: 20_000 })
   const count = (of: "answers" | "resets") =>
     [...storeWires, ...busWires, ...deviceWires].reduce((sum, wire) => sum + wire.count[of], 0)

@@ -54,6 +54,10 @@ async function doTo(world: World, planned: Planned): Promise<void> {
       await cluster.primary.kill()
       await pause(planned.lasts_ms)
       return cluster.primary.restart()
+    case "freeze_store":
+      cluster.primary.freeze()
+      await pause(planned.lasts_ms)
+      return cluster.primary.thaw()
     case "kill_replica":
       await cluster.replica.kill()
       await pause(planned.lasts_ms)

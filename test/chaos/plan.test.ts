@@ -35,6 +35,7 @@ test("in a long run every kind of fault has its turn, and no track has two at a 
       "device_wire slow_read",
       "freeze",
       "freeze_replica",
+      "freeze_store",
       "kill",
       "kill_bus",
       "kill_replica",

@@ -10,7 +10,7 @@ export type PlannedFault =
   | { readonly act: "freeze"; readonly instance: number }
   /** SIGTERM to one after the other, each started again when it has ended. */
   | { readonly act: "roll" }
-  | { readonly act: "kill_store" }
+  | { readonly act: "kill_store" | "freeze_store" }
   | { readonly act: "kill_bus" }
   /** The bus loses, repeats and reorders frames. */
   | { readonly act: "lossy_bus"; readonly rate: number }
@@ -47,8 +47,10 @@ export function planOf({ seed, length_ms, instances, devices }: PlanOptions): Pl
     lasts_ms,
   ]
   const kill = (): Draw => [{ act: "kill", instance: instance() }, random.between(200, 2000)]
+  /** Of the log mostly; of leases and take-overs; of new chats. */
+  const writes = ["insert into events", "insert into events", 'update "turns"', 'insert into "sessions"']
   const lost = (): Draw =>
-    wire("store_wire", { kind: "lost_answer", of: "insert into events", times: random.between(1, 6) }, 3000)
+    wire("store_wire", { kind: "lost_answer", of: random.pick(writes), times: random.between(1, 6) }, 3000)
   const device = (fault: Fault) => (): Draw => [
     { act: "device_wire", devices: some(), fault },
     random.between(1000, 6000),
@@ -68,6 +70,7 @@ export function planOf({ seed, length_ms, instances, devices }: PlanOptions): Pl
       deck: [
         ...[lost, lost, lost],
         () => [{ act: "kill_store" }, random.between(100, 2000)],
+        () => [{ act: "freeze_store" }, random.between(500, 6000)],
         () => [{ act: "kill_replica" }, random.between(100, 3000)],
         () => [{ act: "freeze_replica" }, random.between(1000, 4000)],
         () => wire("store_wire", { kind: "latency", ms: random.between(50, 400) }, 4000),
