@@ -3,9 +3,9 @@ import { expect, test } from "bun:test"
 import { connectChat } from "../../src/client/chat.ts"
 import type { ChatOptions } from "../../src/client/options.ts"
 import { FakeClock } from "../support/clock.ts"
+import { FaultProxy } from "../support/fault-proxy.ts"
 import { scriptedHandler } from "../support/scripted-handler.ts"
 import { startTestServer, type TestServer } from "../support/server.ts"
-import { TcpProxy } from "./tcp-proxy.ts"
 
 function chatWith(server: TestServer, options: Partial<ChatOptions> = {}) {
   // Small pauses, so that a cut costs the test milliseconds.
@@ -18,7 +18,7 @@ function chatWith(server: TestServer, options: Partial<ChatOptions> = {}) {
 test("[P5.3, P6.1] an answer during which the wire breaks is whole, and each event is seen once", async () => {
   const bot = scriptedHandler()
   await using server = await startTestServer({ handlers: { bot: bot.handler } })
-  using wire = await TcpProxy.to(server.url)
+  using wire = await FaultProxy.to(server.url)
   using chat = chatWith(server, { url: `ws://${wire.address}` })
   const streamed: string[] = []
   chat.on("progress", (news) => "delta" in news && streamed.push(news.delta))
@@ -54,7 +54,7 @@ test("[P3.3, P7.6] more messages than the limits allow are all kept, once and in
   await using server = await startTestServer({
     env: { CHAT_RATE_LIMIT: "100", CHAT_RATE_BURST: "10", CHAT_MAX_QUEUED_TURNS: "1000" },
   })
-  using wire = await TcpProxy.to(server.url)
+  using wire = await FaultProxy.to(server.url)
   using chat = chatWith(server, { url: `ws://${wire.address}`, cursor: 0 })
   const said: (string | null)[] = []
   chat.on("message", ({ message }) => said.push(message))

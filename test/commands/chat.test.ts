@@ -1,7 +1,7 @@
 // bun run chat as people and scripts use it: a child process, at a terminal or behind a pipe, against a real service.
 import { expect, test } from "bun:test"
 import { join } from "node:path"
-import { TcpProxy } from "../client/tcp-proxy.ts"
+import { FaultProxy } from "../support/fault-proxy.ts"
 import { scriptedHandler } from "../support/scripted-handler.ts"
 import { startTestServer, type TestServer } from "../support/server.ts"
 
@@ -221,7 +221,7 @@ test("Ctrl-C stops the running answer; when nothing runs it leaves", async () =>
 test("a second Ctrl-C within the same stop leaves; Ctrl-D leaves", async () => {
   const bot = scriptedHandler()
   await using server = await startTestServer({ handlers: { bot: bot.handler } })
-  using wire = await TcpProxy.to(server.url)
+  using wire = await FaultProxy.to(server.url)
   await using person = new Person(server, ["--url", `ws://${wire.address}`])
   await person.sees("/help")
   await person.sees("> ")
@@ -254,7 +254,7 @@ test("what is said on another device is shown, with its answer", async () => {
 
 test("a lost connection is told, and so is its return; what was said in between is sent again and answered once", async () => {
   await using server = await startTestServer()
-  using wire = await TcpProxy.to(server.url)
+  using wire = await FaultProxy.to(server.url)
   await using person = new Person(server, ["--url", `ws://${wire.address}`, "--chat", "c_cut"])
   await person.sees("/help")
   wire.cut()
@@ -272,7 +272,7 @@ test("a lost connection is told, and so is its return; what was said in between 
 
 test("leaving with something undelivered is told, and ends with 1", async () => {
   await using server = await startTestServer()
-  using wire = await TcpProxy.to(server.url)
+  using wire = await FaultProxy.to(server.url)
   await using person = new Person(server, ["--url", `ws://${wire.address}`])
   await person.sees("/help")
   wire.cut()

@@ -6,8 +6,8 @@ import { migrateDatabase, openDatabase } from "../../src/store/database.ts"
 import { eventsSince, snapshotOf } from "../../src/store/events.ts"
 import { listMessages } from "../../src/store/messages.ts"
 import { Writer } from "../../src/store/writer.ts"
-import { TcpProxy } from "../client/tcp-proxy.ts"
 import { FakeClock } from "../support/clock.ts"
+import { FaultProxy } from "../support/fault-proxy.ts"
 import { noSqld, startReplica, startSqld } from "../support/sqld.ts"
 import { appendOf, openChat, questionOf } from "./appends.ts"
 
@@ -15,7 +15,7 @@ import { appendOf, openChat, questionOf } from "./appends.ts"
 async function openPair(clock: Clock = new FakeClock()) {
   await using started = new AsyncDisposableStack()
   const primary = started.use(await startSqld())
-  const wire = started.use(await TcpProxy.to(primary.grpc))
+  const wire = started.use(await FaultProxy.to(primary.grpc))
   const replica = started.use(await startReplica({ grpc: `http://${wire.address}` }))
   const warnings: string[] = []
   const warn = (_: object, text: string) => void warnings.push(text)
