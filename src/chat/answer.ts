@@ -54,7 +54,9 @@ export class Answer {
   readonly #sent: Record<Kind, string> = { text: "", reasoning: "" }
   readonly #waiting: Record<Kind, string> = { text: "", reasoning: "" }
   readonly #parts = new Map<string, Part>()
+  /** Waits to send what came within a tick of what was sent before. */
   #tick: Cancel | null = null
+  #tickedAt = Number.NEGATIVE_INFINITY
   /** Waits to keep what was said since the last checkpoint: also when the bot then says nothing for a long time. */
   #keeping: Cancel | null = null
   #kept = 0
@@ -149,8 +151,10 @@ export class Answer {
     // U+0000 would end the text in SQLite's JSON functions; no person can see it either way.
     this.#waiting[kind] += piece.replaceAll("\0", "\uFFFD")
     if (this.#tick === null) {
-      this.#flushWhole()
-      this.#tick = this.#deps.clock.after(tick, () => this.#onTick())
+      const wait = this.#tickedAt + tick - this.#deps.clock.now()
+      // No timer while deltas come slower than ticks, as most do. More than a tick: the time of day was set back.
+      if (wait <= 0 || wait > tick) this.#onTick()
+      else this.#tick = this.#deps.clock.after(wait, () => this.#onTick())
     }
     if (this.#length - this.#kept >= checkpointUnits) this.#keep()
     else this.#keeping ??= this.#deps.clock.after(checkpointEvery, () => this.#keep())
@@ -158,25 +162,23 @@ export class Answer {
 
   #onTick(): void {
     this.#tick = null
-    const waiting = this.#flushWhole()
-    // As long as the bot speaks, one delta a tick; after a pause the next goes at once again.
-    if (waiting) this.#tick = this.#deps.clock.after(tick, () => this.#onTick())
+    this.#tickedAt = this.#deps.clock.now()
+    this.#flushWhole()
   }
 
   /** Sends what can be sent without cutting a surrogate pair (P6.1). */
-  #flushWhole(): boolean {
-    const reasoning = this.#flush("reasoning", wholeLength(this.#waiting.reasoning))
-    return this.#flush("text", wholeLength(this.#waiting.text)) || reasoning
+  #flushWhole(): void {
+    this.#flush("reasoning", wholeLength(this.#waiting.reasoning))
+    this.#flush("text", wholeLength(this.#waiting.text))
   }
 
-  #flush(kind: Kind, length: number): boolean {
-    if (length === 0) return false
+  #flush(kind: Kind, length: number): void {
+    if (length === 0) return
     const offset = this.#sent[kind].length
     const text = this.#waiting[kind].slice(0, length).toWellFormed()
     this.#waiting[kind] = this.#waiting[kind].slice(length)
     this.#sent[kind] += text
     this.#deps.publish({ kind, ...this.#about, offset, text })
-    return true
   }
 
   #show(part: Extract<Part, { type: "tool" | "step" }>): void {
