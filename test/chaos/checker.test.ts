@@ -327,3 +327,42 @@ test("what the service refused for the moment in between may change the order", 
   history.entries.splice(at, 0, m2, m1, told, ack1, ack2)
   expect(rulesOf(history)).toEqual([])
 })
+
+test("a message that was edited while it waited shows its old text at those who saw it before, its new one later (P6.10)", () => {
+  const edit = (message_id: string, text: string): [Good, DurableEvent] => {
+    const history = good()
+    const [chat] = history.chats
+    const state = { state: "running", lifecycle: "active" } as const
+    const edited: DurableEvent = {
+      ...{ type: "status", seq: 7, ...envelope },
+      data: {
+        ...{ ...state, topic: null, logo: null, turns: [], question: null },
+        ...{ changed: ["messages"], edited_message: { message_id, message: text } },
+      },
+    }
+    chat.log[3] = said(4, text, "m2", "trn_2")
+    chat.log[4] = answered(5, shout(text), "trn_2")
+    chat.log.push(edited)
+    chat.stored.events.push({ seq: 7, kind: "status", ref: message_id })
+    chat.stored.last_seq = 7
+    for (const device of chat.devices) device.cursor = 7
+    history.entries = history.entries.map((entry) => {
+      const { happened } = entry
+      if (happened.kind !== "event" || happened.event.seq !== 5) return entry
+      return { ...entry, happened: { kind: "event", event: chat.log[4] ?? happened.event } }
+    })
+    for (const device of ["phone", "laptop", "tablet"])
+      history.entries.push({ at: 99, chat: "c", device, happened: { kind: "event", event: edited } })
+    return [history, edited]
+  }
+  const [history] = edit("msg_4", "zwei")
+  history.entries.unshift({
+    at: 0,
+    chat: "c",
+    device: "phone",
+    happened: { kind: "edited", message_id: "msg_4", text: "zwei" },
+  })
+  expect(judge(history, shout)).toEqual([])
+  const [unsaid] = edit("msg_4", "zwei")
+  expect(rulesOf(unsaid)).toContain("nothing from nowhere")
+})

@@ -70,9 +70,9 @@ function acksOf({ entries, logged, final }: Judged, tell: Tell): void {
   const fresh = new Map<string, string>()
   /** Times that something was said, less those that it was refused. */
   const hopes = new Map<string, number>()
+  const refusals = new Map<string, string>()
   const hope = (id: string, text: string, by: 1 | -1) => {
-    const key = canonical([id, text])
-    hopes.set(key, (hopes.get(key) ?? 0) + by)
+    for (const key of [id, canonical([id, text])]) hopes.set(key, (hopes.get(key) ?? 0) + by)
   }
   for (const { device, happened } of entries) {
     if (happened.kind === "edited") texts.add(canonical([happened.message_id, happened.text]))
@@ -80,7 +80,10 @@ function acksOf({ entries, logged, final }: Judged, tell: Tell): void {
       texts.add(canonical([happened.id, happened.text]))
       hope(happened.id, happened.text, 1)
     }
-    if (happened.kind === "refused") hope(happened.id, happened.text, -1)
+    if (happened.kind === "refused") {
+      hope(happened.id, happened.text, -1)
+      refusals.set(happened.id, happened.code)
+    }
     if (happened.kind !== "acked") continue
     const { id, seq, dup } = happened
     const places = logged.get(id)?.map((event) => event.seq) ?? []
@@ -95,7 +98,9 @@ function acksOf({ entries, logged, final }: Judged, tell: Tell): void {
   for (const [id, events] of logged) {
     if (events.length > 1) tell("once", { id, places: events.map(({ seq }) => seq) })
     for (const { seq, data } of events) {
-      if (hopes.get(canonical([id, data.message])) === 0) tell("refused is not kept", { id, seq })
+      // By its content; and whatever its content, since it may have been edited afterwards.
+      if (hopes.get(canonical([id, data.message])) === 0 || hopes.get(id) === 0)
+        tell("refused is not kept", { id, seq, code: refusals.get(id) })
       if (!texts.has(canonical([id, data.message])) && !texts.has(canonical([data.id, data.message])))
         tell("nothing from nowhere", { id, seq, text: data.message })
     }
