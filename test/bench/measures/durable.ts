@@ -85,8 +85,9 @@ async function messages(server: Server, name: string, size: DurableSize, perSeco
       sent.push(performance.now())
       client.send(question(said++))
     }
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       client.onFrame = (payload) => {
+        if (isRefusal(payload)) reject(new Error(payload.toString()))
         if (!isAck(payload)) return
         // Acks come in the order of the messages (P2.4).
         times.push(performance.now() - (sent[times.length] ?? 0))
@@ -112,8 +113,9 @@ async function wholeTurns(server: Server, { sockets, turns }: DurableSize): Prom
         sentAt = performance.now()
         client.send(question(said++))
       }
-      return new Promise((resolve) => {
+      return new Promise((resolve, reject) => {
         client.onFrame = (payload) => {
+          if (isRefusal(payload)) reject(new Error(payload.toString()))
           if (isAck(payload)) times.push(performance.now() - sentAt)
           if (payload.indexOf('{"type":"end"') !== 0) return
           if (said === turns) resolve(times)
@@ -170,4 +172,8 @@ function question(number: number): Buffer {
 
 function isAck(payload: Buffer): boolean {
   return payload.indexOf('{"type":"ack"') === 0
+}
+
+function isRefusal(payload: Buffer): boolean {
+  return payload.indexOf('{"type":"error"') === 0
 }
