@@ -1,5 +1,6 @@
 // A turn as the store has it, made ready to be run: with its question, and with what an earlier run left.
 import { isLanguage } from "../language/language.ts"
+import type { Part } from "../protocol/message.ts"
 import type { Database } from "../store/database.ts"
 import { messagesByKey } from "../store/events.ts"
 import { merged } from "../store/merged.ts"
@@ -27,4 +28,13 @@ function resumeOf({ resume_from, checkpoint, ...row }: TurnRow): HeldTurn["resum
     parts: resume_from.parts,
   }
   return { draft, checkpoint }
+}
+
+/** What was kept of an answer, for a turn that is not run on. */
+export function draftOf({ partial_text: text, partial_reasoning, resume_from }: TurnRow): {
+  text: string
+  parts: Part[]
+} {
+  const reasoning = partial_reasoning ? [{ type: "reasoning" as const, text: partial_reasoning }] : []
+  return { text, parts: [...reasoning, ...(resume_from?.parts ?? [])] }
 }

@@ -65,7 +65,9 @@ export class LiveChat {
     this.#deps = deps
     this.#view = {
       session: state.session,
-      turns: state.turns.map(openTurnOf),
+      // The first in line counts as running, as it does after an event (chat/fold.ts): should nobody have taken it yet,
+      // somebody is about to, and no event tells of it.
+      turns: state.turns.map(openTurnOf).map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn)),
       question: state.question && questionOf(state.question),
     }
     for (const turn of state.turns) {

@@ -5,12 +5,12 @@ import type { OpenTurn } from "../protocol/turn.ts"
 import type { TurnRow } from "../store/schema.ts"
 import { renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../store/turns.ts"
 import type { CommandEffect } from "./commands.ts"
-import { heldTurn } from "./held-turn.ts"
+import { draftOf, heldTurn } from "./held-turn.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import type { ManagerDeps } from "./manager.ts"
 import { type HeldTurn, type Lease, runTurn, type TurnDeps } from "./turn.ts"
-import { endTurn, type Outcome, type Said } from "./turn-end.ts"
+import { endTurn, type Outcome } from "./turn-end.ts"
 import { untilStored } from "./until-stored.ts"
 
 const leaseFor = 15_000
@@ -30,6 +30,8 @@ export class TurnRunner {
   readonly #working = new Set<Promise<unknown>>()
   /** Turns that were taken and are about to run. */
   readonly #taken = new Set<string>()
+  /** Turns that run here, and under which generation: one that is found in two ways runs once. */
+  readonly #held = new Map<string, number>()
   #renewing: Cancel | null = null
   #draining = false
   /** The time for running turns is over. */
@@ -117,11 +119,16 @@ export class TurnRunner {
     const done = async () => {
       while (this.#working.size > 0) await Promise.all(this.#working)
     }
-    if (timeout_ms > 0) await Promise.race([done(), delay(this.#deps.clock, timeout_ms)])
+    const within = async (ms: number) => {
+      const settled = new AbortController()
+      await Promise.race([done(), delay(this.#deps.clock, ms, settled.signal)])
+      settled.abort()
+    }
+    if (timeout_ms > 0) await within(timeout_ms)
     this.#over = true
     for (const chat of this.#deps.chats) chat.running?.stop("drained")
     // Their ends are stored in a moment. Without the store they are not, and whoever takes over ends them.
-    await Promise.race([done(), delay(this.#deps.clock, storeWithin)])
+    await within(storeWithin)
     this.#closing.abort()
     this.#renewing?.()
     this.#renewing = null
@@ -130,9 +137,14 @@ export class TurnRunner {
   async #work(chat: LiveChat, first: HeldTurn): Promise<void> {
     let turn: HeldTurn | undefined = first
     while (turn) {
+      const { id, generation } = turn
+      if ((this.#held.get(id) ?? 0) >= generation) return
+      this.#held.set(id, generation)
       const ended = runTurn(this.#turnDeps, chat, turn)
       if (this.#over) chat.running?.stop("drained")
-      const claimed: string | undefined = await ended
+      const claimed: string | undefined = await ended.finally(() => {
+        if (this.#held.get(id) === generation) this.#held.delete(id)
+      })
       turn = claimed === undefined ? undefined : await this.#next(chat, claimed)
     }
   }
@@ -185,7 +197,8 @@ export class TurnRunner {
         await renewLeases(db, instance, [...ran.map(({ turn_id }) => turn_id), ...this.#taken], clock.now() + leaseFor),
       )
       for (const running of ran) if (!held.has(running.turn_id)) running.stop("deposed")
-      if (!this.#draining) await this.#takeOver(false)
+      // A drain waits for it: what is taken in this moment is put back.
+      if (!this.#draining) await this.expect(this.#takeOver(false))
     } catch (error) {
       log.warn({ err: error }, "the leases could not be renewed yet")
     }
@@ -225,11 +238,6 @@ export class TurnRunner {
     const claimed = next === undefined ? undefined : await this.#next(chat, next)
     if (claimed) this.start(chat, claimed)
   }
-}
-
-function draftOf({ partial_text: text, partial_reasoning, resume_from }: TurnRow): Pick<Said, "text" | "parts"> {
-  const reasoning = partial_reasoning ? [{ type: "reasoning" as const, text: partial_reasoning }] : []
-  return { text, parts: [...reasoning, ...(resume_from?.parts ?? [])] }
 }
 
 function outcomeOf({ stop_requested_at, attempts }: TurnRow, tried: boolean): Outcome {

@@ -12,7 +12,7 @@ const accepted = `from a
   join sessions s on s.id = a.value ->> 'session_id'
   join events v on v.session_id = s.id and v.seq = s.last_seq + 1`
 
-type Guarded = Append["guard"] & Pick<Append, "delete_messages">
+type Guarded = Append["guard"] & Pick<Append, "delete_messages" | "drop_turns">
 
 /** What must hold for an append to happen, by what of it asks for that. */
 const conditions: Record<keyof Guarded, string> = {
@@ -36,6 +36,8 @@ const conditions: Record<keyof Guarded, string> = {
   and i.session_id = s.id and i.closed_at is null))`,
   max_open_turns: `(a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id
   and t.state in ('queued', 'running')) <= a.value ->> '$.guard.max_open_turns')`,
+  drop_turns: `(a.value -> '$.drop_turns' is null or not exists (select 1 from json_each(a.value, '$.drop_turns') d
+  where (select t.state from turns t where t.id = d.value and t.session_id = s.id) is not 'queued'))`,
   delete_messages: `(a.value ->> '$.delete_messages' is null or exists (select 1 from json_each(a.value, '$.delete_messages') d
   join messages m on m.id = d.value where +m.session_id = s.id and m.deleted_at is null))`,
 }
@@ -43,7 +45,9 @@ const conditions: Record<keyof Guarded, string> = {
 /** With the conditions that this batch needs: looking for those that it does not takes a third of the statement's time. */
 function insertEvents(batch: readonly Append[]): string {
   const needed = (Object.keys(conditions) as (keyof Guarded)[]).filter((name) =>
-    batch.some(({ guard, delete_messages }) => ({ ...guard, delete_messages })[name] !== undefined),
+    batch.some(
+      ({ guard, delete_messages, drop_turns }) => ({ ...guard, delete_messages, drop_turns })[name] !== undefined,
+    ),
   )
   return `${appends}
 insert into events (session_id, seq, kind, ref, data, trace_id, create_time)

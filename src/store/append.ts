@@ -69,7 +69,7 @@ export interface Append {
   readonly end_turn?: EndTurn
   /** After `end_turn`: take the next in line, under this lease. */
   readonly claim?: { readonly instance: string; readonly lease_expires_at: number }
-  /** Waiting turns that end without having run. */
+  /** Turns that end without having run: all of them must wait. */
   readonly drop_turns?: readonly string[]
   /** The message joins the question of a turn that waits. */
   readonly merge?: { readonly turn_id: string; readonly message_id: string }
