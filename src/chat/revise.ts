@@ -2,6 +2,7 @@
 // is one durable event, so that every device shows the same.
 import { ChatError } from "../errors.ts"
 import type { Said } from "../protocol/client-frame.ts"
+import type { Part } from "../protocol/message.ts"
 import type { Status } from "../protocol/server-frame.ts"
 import type { Database } from "../store/database.ts"
 import { messageOf } from "../store/events.ts"
@@ -38,10 +39,15 @@ export async function editMessage(
       ...(base_seq === undefined ? {} : { untouched: { ref: message_id, since: base_seq } }),
     },
     events: [{ kind: "status", ref: message_id, data }],
-    edit_message: { id: message_id, message: text },
+    // What answers a question says it in two places.
+    edit_message: { id: message_id, message: text, parts: message.parts.map((part) => answering(part, text)) },
   })
   if (seqs[0] !== undefined) return { seq: seqs[0], dup: false }
   throw await editRefusal(db, chat, message_id, text)
+}
+
+function answering(part: Part, answer: string): Part {
+  return part.type === "input" ? { ...part, answer } : part
 }
 
 async function editRefusal(db: Database, chat: LiveChat, message_id: string, text: string): Promise<ChatError> {

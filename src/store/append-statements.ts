@@ -91,7 +91,7 @@ update turns set merged = json_insert(coalesce(merged, '[]'), '$[#]', j.value ->
 from (select a.value ${accepted}) j where turns.id = j.value ->> '$.merge.turn_id'`
 
 const editMessages = `${appends}
-update messages set message = j.value ->> '$.edit_message.message'
+update messages set message = j.value ->> '$.edit_message.message', parts = j.value -> '$.edit_message.parts'
 from (select a.value ${accepted}) j where messages.id = j.value ->> '$.edit_message.id'`
 
 const rateMessages = `${appends}
@@ -145,6 +145,14 @@ from (select s.id as session_id, m.value as id, a.value ->> 'create_time' as at 
   join json_each(a.value, '$.delete_messages') m) d
 where messages.id = d.id and +messages.session_id = d.session_id and messages.deleted_at is null`
 
+// A text that somebody gave a message while it waited is gone with the message (P4.3). It came before the answer, if there is one.
+const forgetEdits = `${appends}
+update events set data = json_remove(events.data, '$.edited_message')
+from (select x.session_id, x.id, x.seq, coalesce((select r.seq from turns t join messages r on r.id = t.answer_id where t.id = x.turn_id),
+  s.last_seq) as until ${accepted} join json_each(a.value, '$.delete_messages') m join messages x on x.id = m.value
+  where +x.session_id = s.id and not x.is_bot) d
+where events.session_id = d.session_id and events.seq > d.seq and events.seq <= d.until and events.ref = d.id and events.kind = 'status'`
+
 const rarely = ["topic", "logo", "deleted_at"] as const
 const setRarely = `topic = case when json_type(j.value, '$.session.topic') is null then topic else j.value ->> '$.session.topic' end,
   logo = case when json_type(j.value, '$.session.logo') is null then logo else j.value ->> '$.session.logo' end,
@@ -188,6 +196,7 @@ const steps = {
   edits: { sql: editMessages, needed: (append: Append) => append.edit_message !== undefined },
   ratings: { sql: rateMessages, needed: (append: Append) => append.rate_message !== undefined },
   deletions: { sql: deleteMessages, needed: (append: Append) => append.delete_messages !== undefined },
+  edits_gone: { sql: forgetEdits, needed: (append: Append) => append.delete_messages !== undefined },
   sessions: { sql: updateSessions, needed: () => true },
 }
 

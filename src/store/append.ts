@@ -73,7 +73,7 @@ export interface Append {
   readonly drop_turns?: readonly string[]
   /** The message joins the question of a turn that waits. */
   readonly merge?: { readonly turn_id: string; readonly message_id: string }
-  readonly edit_message?: { readonly id: string; readonly message: string }
+  readonly edit_message?: Pick<NewMessage, "id" | "message" | "parts">
   readonly rate_message?: { readonly id: string; readonly liked: number }
   /** Keeps the wish to stop a turn, so that it survives a crash. */
   readonly stop_turn?: string

@@ -28,6 +28,8 @@ import { appendOf, endOf, openChat, questionOf } from "./appends.ts"
 const short = [
   /\(id=\?\)$/,
   /\(session_id=\? AND seq[=<>]\?\)( LEFT-JOIN)?$/,
+  // From a question to its answer.
+  /\(session_id=\? AND seq>\? AND seq<\?\)$/,
   /\(session_id=\? AND user_id=\? AND client_id=\?\)$/,
   /\(user_id=\? AND chat_id=\?\)$/,
   // Hold what is open only: a few turns, at most one question.
@@ -68,7 +70,7 @@ async function everyStep(): Promise<Append> {
     ...{ new_turn: question.new_turn, stop_turn: "t", delete_messages: ["m"], drop_turns: ["t"] },
     guard: everyGuard,
     merge: { turn_id: "t", message_id: "m" },
-    edit_message: { id: "m", message: "x" },
+    edit_message: { id: "m", message: "x", parts: [] },
     rate_message: { id: "m", liked: 1 },
     new_input: { id: "i", turn_id: "t", prompt: "p", schema: null },
     answer_input: { id: "i", message_id: "m" },
@@ -94,6 +96,7 @@ test("no statement of an append, nor of a checkpoint, reads more the longer the 
       "edits",
       "ratings",
       "deletions",
+      "edits_gone",
       "sessions",
     ] as const),
   ])
