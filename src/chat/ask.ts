@@ -67,17 +67,6 @@ export async function ask(
   }
 }
 
-/** As `ask`; undefined when a guard did not hold. */
-export function tryAsk(
-  deps: AskDeps,
-  incoming: Incoming,
-  message: NewMessage,
-  question: string,
-): Promise<Accepted | undefined> {
-  const plan = planFor(deps, incoming, question)
-  return commit(deps, incoming, message, { plan, guard: guardOf(incoming, plan, question), question })
-}
-
 /** What holds for every message of a person, whatever comes of it. */
 export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
   return {

@@ -4,7 +4,7 @@ import { ChatError } from "../errors.ts"
 import type { ClientFrameOf, Said } from "../protocol/client-frame.ts"
 import type { Part } from "../protocol/message.ts"
 import type { NewMessage } from "../store/append.ts"
-import { type Accepted, type AskDeps, ask, guardOfSaid, tryAsk } from "./ask.ts"
+import { type Accepted, type AskDeps, ask, guardOfSaid } from "./ask.ts"
 import { type CommandEffect, commandEffect } from "./commands.ts"
 import type { Caller } from "./follower.ts"
 import type { LiveChat } from "./live-chat.ts"
@@ -58,8 +58,10 @@ export class MessageHandler {
     // Somebody else may answer first; then this is an ordinary message (P6.7).
     const answer: Part = { type: "input", input_id: question.input_id, answer: text }
     const message = this.#messageOf(incoming, text, [answer])
-    const happened = await tryAsk(this.#deps, incoming, message, question.input_id)
-    return happened ?? ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
+    return ask(this.#deps, incoming, message, question.input_id).catch((error: unknown) => {
+      if (!(error instanceof ChatError) || error.code !== "no_question") throw error
+      return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
+    })
   }
 
   async processFileMessage(incoming: Of<"file">): Promise<Accepted> {

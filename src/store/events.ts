@@ -135,6 +135,12 @@ export async function wasEdited(db: Database, { session_id, id, seq }: Message):
   return (await db.orm.select({ seq: events.seq }).from(events).where(edit).limit(1)).length > 0
 }
 
+/** Does this question of the chat wait for its answer? */
+export async function isOpenQuestion(db: Database, session_id: string, id: string): Promise<boolean> {
+  const open = and(eq(inputs.id, id), eq(inputs.session_id, session_id), isNull(inputs.closed_at))
+  return (await db.orm.select({ id: inputs.id }).from(inputs).where(open).limit(1)).length > 0
+}
+
 /** A message of this chat, deleted or not. */
 export async function messageOf(db: Database, session_id: string, id: string): Promise<Message | undefined> {
   const ofChat = and(eq(messages.id, id), eq(messages.session_id, session_id))

@@ -62,3 +62,19 @@ test("[P6.10] an answer to a question that is edited while it waits reaches the 
   expect(answered.context.message).toMatchObject({ message: "new", parts: [{ type: "input", answer: "new" }] })
   answered.done()
 })
+
+test("[P6.7] an answer that the line of turns refuses is not told that the question is closed", async () => {
+  await using scene = await openScene({ CHAT_MAX_QUEUED_TURNS: "1" })
+  await scene.join()
+  const busy = await askedAndBusy(scene)
+  const answer = (policy: "reject" | "enqueue") =>
+    tell(scene, { kind: "input", answer: "so", policy }).catch((error: unknown) => error)
+  expect(await answer("reject")).toMatchObject({ code: "busy" })
+  await tell(scene, file)
+  expect(await answer("enqueue")).toMatchObject({ code: "queue_full" })
+  busy.done()
+  const next = await scene.bot.run()
+  expect(await answer("enqueue")).toMatchObject({ dup: false })
+  expect(await answer("enqueue")).toMatchObject({ code: "no_question" })
+  next.done()
+})
