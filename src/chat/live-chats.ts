@@ -24,6 +24,7 @@ export class LiveChats implements Iterable<LiveChat> {
   readonly #leaving = new Map<string, Cancel>()
   /** Chats that left and whose row is being brought up to date. */
   readonly #left = new Map<string, Promise<void>>()
+  #closed = false
 
   constructor(deps: LiveChatsDeps) {
     this.#deps = deps
@@ -75,7 +76,7 @@ export class LiveChats implements Iterable<LiveChat> {
     const { id } = chat.session
     this.#leaving.get(id)?.()
     this.#leaving.delete(id)
-    if (chat.needed) return
+    if (chat.needed || this.#closed) return
     this.#leaving.set(
       id,
       this.#deps.clock.after(this.#deps.keep_ms, () => this.#release(chat)),
@@ -84,6 +85,7 @@ export class LiveChats implements Iterable<LiveChat> {
 
   /** The instance stops: nobody is in its chats any more. */
   async close(): Promise<void> {
+    this.#closed = true
     for (const cancel of this.#leaving.values()) cancel()
     this.#leaving.clear()
     try {

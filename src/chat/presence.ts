@@ -11,8 +11,10 @@ export interface PresenceDeps {
   readonly bus: Bus
   readonly clock: Clock
   readonly instance: string
-  /** The chats that are in memory here. */
+  /** A chat that is in memory here. */
   peek(session_id: string): LiveChat | undefined
+  /** All of them. */
+  readonly chats: Iterable<LiveChat>
 }
 
 type Users = Readonly<Record<string, number>>
@@ -20,6 +22,8 @@ type Users = Readonly<Record<string, number>>
 /** Milliseconds. Those who come together are told of together. */
 const gather = 100
 const repeatEvery = 10_000
+/** With one in so many repetitions the others of a chat are asked: what the bus lost while it was away is made up for. */
+const askEvery = 3
 /** An instance that was not heard of for so long has died, or is cut off. */
 const forgetAfter = 25_000
 /** So many are named; `devices` counts all. */
@@ -32,6 +36,8 @@ export class Presence {
   /** What those who look on here were told last. */
   readonly #told = new Map<string, string>()
   readonly #gathering = new Map<string, Cancel>()
+  #repeated = 0
+  #over = false
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps
@@ -41,6 +47,7 @@ export class Presence {
   start(): Cancel {
     const cancel = this.#deps.clock.every(repeatEvery, () => this.#sweep())
     return () => {
+      this.#over = true
       cancel()
       for (const stop of this.#gathering.values()) stop()
       this.#gathering.clear()
@@ -66,7 +73,7 @@ export class Presence {
   /** Somebody came or left here. */
   changed(chat: LiveChat): void {
     const { id } = chat.session
-    if (this.#gathering.has(id)) return
+    if (this.#over || this.#gathering.has(id)) return
     this.#gathering.set(
       id,
       this.#deps.clock.after(gather, () => {
@@ -140,5 +147,14 @@ export class Presence {
       if (chat.followers.size > 0) this.#note(chat, false)
       this.#tell(chat)
     }
+    this.#askAround()
+  }
+
+  /** Not of all chats at once, which could be many. */
+  #askAround(): void {
+    if (this.#deps.bus.alone) return
+    this.#repeated += 1
+    let place = this.#repeated
+    for (const chat of this.#deps.chats) if (place++ % askEvery === 0 && chat.followers.size > 0) this.#note(chat, true)
   }
 }

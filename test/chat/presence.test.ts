@@ -86,3 +86,26 @@ test("a chat that was paused by an instance that had not heard of us is active a
   await b.clock.advance(1000)
   expect(await sessionByKey(a.db, a.session.id)).toMatchObject({ lifecycle: "active" })
 })
+
+test("[P5.9] those who came while the bus was away are counted by all when it is back", async () => {
+  await using a = await openScene()
+  await using b = await openBeside(a)
+  for (const { bus } of [a, b]) bus.heard = () => false
+  const phone = await a.join()
+  const laptop = await b.join()
+  await a.clock.advance(40_000)
+  expect(told(phone, laptop)).toEqual([1, 1])
+  for (const { bus } of [a, b]) bus.heard = () => true
+  await a.clock.advance(30_000)
+  expect(told(phone, laptop)).toEqual([2, 2])
+  await a.clock.advance(120_000)
+  expect([news(phone), news(laptop)]).toEqual([1, 1])
+})
+
+test("[P8.3] whoever leaves after a shutdown leaves no timer behind", async () => {
+  await using scene = await openScene()
+  const follower = await scene.join()
+  await scene.manager.drain(20_000)
+  leave(scene, follower)
+  expect(scene.clock.waiting).toBe(0)
+})
