@@ -79,7 +79,9 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     if (outcome.error)
       log.warn({ err: outcome.error.cause ?? outcome.error, code: outcome.error.code }, "the turn failed")
     const next = await endTurn(deps, chat, turn, answer, outcome, log)
-    if (answer.checkpoint !== undefined) chat.context.keep(answer.checkpoint)
+    // One that an earlier run left holds, unless this one left another.
+    const checkpoint = answer.checkpoint === undefined ? turn.resume?.checkpoint : answer.checkpoint
+    if (checkpoint !== undefined) chat.context.keep(checkpoint)
     return next
   } finally {
     // A later run of the same turn may have begun here, when this one was deposed and slow to end.
@@ -141,12 +143,22 @@ async function work(
       clock: deps.clock,
       language: turn.language,
     })
+    // Beside the answer, which streams on while the store is away; in order, and before the end.
+    let titled = Promise.resolve()
     for await (const yielded of untilAborted(events, signal)) {
       const event = checked(yielded)
-      if (event.type === "question") return { state: "waiting_input", reason: "question", question: asked(event) }
-      if (event.type === "title") await setTopic(deps, chat, turn, event.title)
-      else answer.add(event)
+      if (event.type === "question") {
+        await titled
+        return { state: "waiting_input", reason: "question", question: asked(event) }
+      }
+      if (event.type !== "title") answer.add(event)
+      else {
+        const set = () => untilStored(deps, log, "the title", () => setTopic(deps, chat, turn, event.title))
+        titled = titled.then(set)
+        titled.catch(() => undefined)
+      }
     }
+    await titled
     return signal.aborted ? stopped(signal) : { state: "completed", reason: "done" }
   } catch (cause) {
     if (signal.aborted) return stopped(signal)
