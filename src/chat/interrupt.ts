@@ -36,9 +36,9 @@ export async function interrupt(
   const turn = chat.turn(named.turn_id)
   if (!turn) return { result: "too_late", turn_id: named.turn_id ?? null, seq: null }
   const { turn_id } = turn
-  const ended = chat.turnEnded(turn_id)
+  const ended = wait_ms > 0 ? chat.turnEnded(turn_id) : undefined
   const seq = await turns.stop(chat, turn, stopOf(turn_id, by.user_id), trace_id)
-  const end = wait_ms > 0 ? await Promise.race([ended, delay(clock, wait_ms)]) : undefined
+  const end = ended ? await Promise.race([ended, delay(clock, wait_ms)]) : undefined
   // It may have ended in this moment.
   if (end === undefined) return { result: seq === null && !chat.turn(turn_id) ? "too_late" : "requested", turn_id, seq }
   return { result: end === "interrupted" ? "confirmed" : "too_late", turn_id, seq }
