@@ -59,12 +59,13 @@ function replacing(turns: readonly OpenTurn[]): Plan {
   const waiting = turns.filter(({ state }) => state === "queued")
   return {
     guard: { line: turns.map(({ turn_id }) => turn_id) },
-    events: waiting.map(({ turn_id }) => ({ kind: "end", ref: turn_id, data: superseded(turn_id) })),
+    events: waiting.map(({ turn_id }) => ({ kind: "end", ref: turn_id, data: unasked(turn_id, "superseded") })),
     change: waiting.length > 0 ? { drop_turns: waiting.map(({ turn_id }) => turn_id) } : {},
     passing: true,
   }
 }
 
-function superseded(turn_id: string): TurnOver {
-  return { turn_id, state: "interrupted", reason: "superseded", message_id: null, error: null, question: null }
+/** The end of a turn that waited and will not run. */
+export function unasked(turn_id: string, reason: "superseded" | "stopped"): TurnOver {
+  return { turn_id, state: "interrupted", reason, message_id: null, error: null, question: null }
 }

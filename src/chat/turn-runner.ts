@@ -9,6 +9,7 @@ import { draftOf, heldTurn } from "./held-turn.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import type { ManagerDeps } from "./manager.ts"
+import { unasked } from "./policy.ts"
 import { type HeldTurn, type Lease, runTurn, type TurnDeps } from "./turn.ts"
 import { endTurn, type Outcome } from "./turn-end.ts"
 import { untilStored } from "./until-stored.ts"
@@ -171,18 +172,10 @@ export class TurnRunner {
     wish: Omit<CommandEffect, "reply">,
     trace_id: string,
   ): Promise<number | undefined> {
-    const over = {
-      turn_id,
-      state: "interrupted" as const,
-      reason: "stopped",
-      message_id: null,
-      error: null,
-      question: null,
-    }
     const { seqs } = await this.#deps.emitter.append(chat.session, {
       trace_id,
       guard: { queued: turn_id },
-      events: [...wish.events, { kind: "end", ref: turn_id, data: over }],
+      events: [...wish.events, { kind: "end", ref: turn_id, data: unasked(turn_id, "stopped") }],
       end_turn: { id: turn_id, state: "interrupted", error: null },
     })
     return seqs[0]
@@ -218,10 +211,14 @@ export class TurnRunner {
 
   /** One that cannot be taken over must not keep the service from starting, nor the others waiting. */
   async #each(row: TurnRow, act: (chat: LiveChat) => Promise<void>): Promise<void> {
+    const { chats, log } = this.#deps
+    this.#taken.add(row.id)
     try {
-      await this.#deps.chats.with(row.session_id, act)
+      await untilStored(this.#turnDeps, log, "a turn of another instance", () => chats.with(row.session_id, act))
     } catch (error) {
-      this.#deps.log.error({ err: error, turn_id: row.id, trace_id: row.trace_id }, "a turn could not be taken over")
+      log.error({ err: error, turn_id: row.id, trace_id: row.trace_id }, "a turn could not be taken over")
+    } finally {
+      this.#taken.delete(row.id)
     }
   }
 

@@ -90,3 +90,23 @@ test("[P8.3] a turn that is taken in the moment of a shutdown is put back in lin
   await drained
   expect(await stateOf(a)).toEqual(["completed", "queued"])
 })
+
+test("[P6.9] a turn in line that is called up while the store goes away is run when it is back", async () => {
+  await using a = await openScene()
+  await using b = await openBeside(a)
+  await leaveInLine(a)
+  b.db.shut(/not exists \(select 1 from "turns" o/, "after")
+  await b.clock.advance(5000)
+  await b.db.waiting()
+  const timers = b.clock.waiting
+  b.db.cut()
+  b.db.open()
+  await turnOfTheLoop()
+  await b.clock.advance(100)
+  b.db.mend()
+  for (let seconds = 0; seconds < 30; seconds++) await b.clock.advance(1000)
+  expect(timers).toBeGreaterThan(0)
+  expect(await stateOf(b)).toEqual(["completed", "running"])
+  const one = await b.bot.run()
+  one.done()
+})
