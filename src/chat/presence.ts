@@ -19,7 +19,7 @@ export interface PresenceDeps {
 
 type Users = Readonly<Record<string, number>>
 
-/** Milliseconds. Those who come together are told of together. */
+/** Milliseconds. Those who come together are told of together, and more often than that nobody is told. */
 const gather = 100
 const repeatEvery = 10_000
 /** With one in so many repetitions the others of a chat are asked: what the bus lost while it was away is made up for. */
@@ -34,8 +34,10 @@ export class Presence {
   /** session_id -> instance -> who looks on there. */
   readonly #elsewhere = new Map<string, Map<string, { readonly users: Users; readonly heard_at: number }>>()
   /** What those who look on here were told last. */
-  readonly #told = new Map<string, string>()
+  readonly #told = new Map<string, { readonly text: string; readonly at: number }>()
   readonly #gathering = new Map<string, Cancel>()
+  /** Chats of which the other instances are to hear. */
+  readonly #unsaid = new Set<string>()
   #repeated = 0
   #over = false
 
@@ -72,16 +74,20 @@ export class Presence {
 
   /** Somebody came or left here. */
   changed(chat: LiveChat): void {
+    if (this.#over) return
+    this.#unsaid.add(chat.session.id)
+    this.#gather(chat)
+  }
+
+  #gather(chat: LiveChat): void {
     const { id } = chat.session
     if (this.#over || this.#gathering.has(id)) return
-    this.#gathering.set(
-      id,
-      this.#deps.clock.after(gather, () => {
-        this.#gathering.delete(id)
-        this.#note(chat, !this.#told.has(id))
-        this.#tell(chat)
-      }),
-    )
+    const together = () => {
+      this.#gathering.delete(id)
+      if (this.#unsaid.delete(id)) this.#note(chat, !this.#told.has(id))
+      this.#tell(chat)
+    }
+    this.#gathering.set(id, this.#deps.clock.after(gather, together))
   }
 
   /** Another instance says who looks on there. */
@@ -102,6 +108,7 @@ export class Presence {
   forget(session_id: string): void {
     this.#gathering.get(session_id)?.()
     this.#gathering.delete(session_id)
+    this.#unsaid.delete(session_id)
     this.#elsewhere.delete(session_id)
     this.#told.delete(session_id)
   }
@@ -132,8 +139,13 @@ export class Presence {
     const text = JSON.stringify(here)
     const told = this.#told.get(id)
     // Who is alone was told so by `start`.
-    if (told === text || (told === undefined && here.devices === 1)) return
-    this.#told.set(id, text)
+    if (told?.text === text || (told === undefined && here.devices === 1)) return
+    const at = this.#deps.clock.now()
+    if (told && at < told.at + gather && at >= told.at) {
+      this.#gather(chat)
+      return
+    }
+    this.#told.set(id, { text, at })
     chat.accept({ type: "status", data: { ...statusOf(chat), here }, trace_id: newTraceId(), chat_id })
   }
 

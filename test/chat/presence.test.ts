@@ -109,3 +109,18 @@ test("[P8.3] whoever leaves after a shutdown leaves no timer behind", async () =
   leave(scene, follower)
   expect(scene.clock.waiting).toBe(0)
 })
+
+test("[P5.9] however many instances say who comes and goes there, nobody is told more than ten times a second", async () => {
+  await using scene = await openScene()
+  const phone = await scene.join()
+  await scene.clock.advance(100)
+  const chat = (devices: number, instance: string) =>
+    scene.bus.deliver(scene.session.id, { type: "here", data: { instance, users: { 1: devices }, asks: false } })
+  for (let step = 1; step <= 10; step++) {
+    for (let instance = 0; instance < 5; instance++) chat(step, `ins_${instance}`)
+    await scene.clock.advance(100)
+  }
+  expect(news(phone)).toBeWithin(5, 12)
+  await scene.clock.advance(100)
+  expect(told(phone)).toEqual([51])
+})

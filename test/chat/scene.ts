@@ -1,6 +1,6 @@
 // The heart alone: a manager on a real database, with a bus and a store that the test can disturb, and followers made of arrays.
 import type { Principal } from "../../src/auth/token.ts"
-import type { Bus, OnDelivery } from "../../src/bus/bus.ts"
+import type { Bus, BusFrame, OnDelivery } from "../../src/bus/bus.ts"
 import type { Follower } from "../../src/chat/follower.ts"
 import { ChatManager } from "../../src/chat/manager.ts"
 import { type Environment, loadConfig } from "../../src/config.ts"
@@ -42,7 +42,7 @@ export class LossyBus implements Bus {
     for (const other of this.others) if (this.heard(frame)) other.deliver(session_id, frame)
   }
 
-  deliver(session_id: string, frame: ServerFrame): void {
+  deliver(session_id: string, frame: BusFrame): void {
     if (this.#subscribed.has(session_id)) this.#deliver(session_id, frame)
   }
 
