@@ -318,14 +318,26 @@ test("of an interrupted answer any beginning is right, also one that is shorter 
   expect(judge(history, shout)).toEqual([])
 })
 
-test("what the service refused for the moment in between may change the order", () => {
+/** The second question is in the log before the first, and this happened between saying the first and its ack. */
+function inAnotherOrder(between: Happened, dup: boolean): string[] {
   const history = good()
   const at = history.entries.findIndex(({ happened }) => happened.kind === "sent" && happened.id === "m1")
-  const [m1, ack1, m2, ack2] = history.entries.splice(at, 4)
-  if (!m1 || !ack1 || !m2 || !ack2) throw new Error("the history is another one")
-  const told: Entry = { ...m1, happened: { kind: "told", code: "store_unavailable" } }
-  history.entries.splice(at, 0, m2, m1, told, ack1, ack2)
-  expect(rulesOf(history)).toEqual([])
+  const [m1, ack1, m2] = history.entries.splice(at, 4)
+  if (!m1 || !ack1 || !m2) throw new Error("the history is another one")
+  const later: Entry = { ...ack1, happened: { kind: "acked", id: "m1", seq: 1, dup } }
+  const ack: Entry = { ...ack1, happened: { kind: "acked", id: "m2", seq: 4, dup: false } }
+  history.entries.splice(at, 0, m2, m1, { ...m1, happened: between }, later, ack)
+  return rulesOf(history)
+}
+
+test("what the service refused for the moment in between may change the order", () => {
+  expect(inAnotherOrder({ kind: "told", code: "store_unavailable" }, false)).toEqual([])
+})
+
+test("so may a refusal that was lost with the connection, when the later one had been taken; else it may not", () => {
+  const broken: Happened = { kind: "connection", state: "waiting", code: 1006 }
+  expect(inAnotherOrder(broken, true)).toEqual([])
+  expect(inAnotherOrder(broken, false)).toEqual(["in the order of the sender"])
 })
 
 test("a message that was edited while it waited shows its old text at those who saw it before, its new one later (P6.10)", () => {
