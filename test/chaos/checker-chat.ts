@@ -16,7 +16,9 @@ export interface JudgedTurn {
 }
 
 /** What may differ between an event as it was told at once and as it is replayed: words that were edited, a rating (P4.3). */
-export type Changed = ReadonlyMap<string, readonly ("message" | "liked")[]>
+export type Changed = ReadonlyMap<string, readonly Changeable[]>
+/** The words of an answer to a question are in its part as well. */
+type Changeable = "message" | "parts" | "liked"
 
 export interface Judged {
   readonly changed: Changed
@@ -51,16 +53,16 @@ export function judgedOf(final: FinalChat, entries: readonly Entry[]): Judged {
     ]
   })
   const named = said.filter(({ data }) => data.client_id !== null)
-  const changes = final.log.flatMap((event): [string, "message" | "liked"][] => {
+  const changes = final.log.flatMap((event): { id: string; fields: Changeable[] }[] => {
     if (event.type !== "status") return []
     const { edited_message, feedback } = event.data
     return [
-      ...(edited_message ? [[edited_message.message_id, "message"] as [string, "message"]] : []),
-      ...(feedback ? [[feedback.message_id, "liked"] as [string, "liked"]] : []),
+      ...(edited_message ? [{ id: edited_message.message_id, fields: ["message", "parts"] as Changeable[] }] : []),
+      ...(feedback ? [{ id: feedback.message_id, fields: ["liked"] as Changeable[] }] : []),
     ]
   })
   const changed = new Map(
-    [...Map.groupBy(changes, ([id]) => id)].map(([id, fields]) => [id, fields.map(([, field]) => field)] as const),
+    [...Map.groupBy(changes, ({ id }) => id)].map(([id, all]) => [id, all.flatMap(({ fields }) => fields)] as const),
   )
   return {
     ...{ final, entries, changed },
