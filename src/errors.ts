@@ -25,6 +25,7 @@ export const errorTable = {
   flow_mismatch: { http: 409, close: 4501, retry: false },
   id_conflict: { http: 409, close: null, retry: false },
   conflict: { http: 409, close: null, retry: false },
+  out_of_order: { http: 409, close: null, retry: true },
   not_waiting: { http: 409, close: null, retry: false },
   session_ended: { http: 409, close: null, retry: false },
   chat_exists: { http: 409, close: null, retry: false },

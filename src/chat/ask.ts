@@ -52,7 +52,7 @@ export async function ask(
         overtaken.set(chat, through)
         await chat.fill()
       }
-      const plan = planFor(deps, incoming, question)
+      const plan = planFor(deps, incoming, question, tried)
       const guard = guardOf(incoming, plan, question)
       const done = await commit(deps, incoming, message, { plan, guard, question })
       if (done) return done
@@ -73,15 +73,16 @@ export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
     open: true,
     ...(client_id === null ? {} : { once: { user_id: caller.principal.user_id, client_id } }),
     ...(said.base_seq === undefined ? {} : { base_seq: said.base_seq }),
+    ...(said.after === undefined ? {} : { after: { user_id: caller.principal.user_id, client_id: said.after } }),
   }
 }
 
-function planFor(deps: AskDeps, { chat, said, caller }: Incoming, question: string | undefined): Plan {
+function planFor(deps: AskDeps, { chat, said, caller }: Incoming, question: string | undefined, tried: number): Plan {
   const policy = said.policy ?? deps.policyOf(chat.session)
   const { max_queued_turns } = deps
   const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
-  // An answer stays one: joined to another question, nobody could tell what it answers.
-  return planOf(question !== undefined && policy === "merge" ? "enqueue" : policy, meeting)
+  // An answer stays one: joined to another message, nobody could tell what it answers. And what could not be joined waits.
+  return planOf(policy === "merge" && (question !== undefined || tried > 1) ? "enqueue" : policy, meeting)
 }
 
 function guardOf(incoming: Incoming, plan: Plan, question: string | undefined): Guard {

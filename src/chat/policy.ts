@@ -34,7 +34,8 @@ export function planOf(policy: Policy, { turns, user_id, max_queued_turns }: Mee
     case "merge": {
       const last = turns.at(-1)
       if (last?.state !== "queued" || 1 + (last.merged?.length ?? 0) > max_queued_turns) return inLine
-      return { guard: { queued: last.turn_id }, events: [], change: {}, joins: last.turn_id, passing: true }
+      const guard = { joinable: { turn_id: last.turn_id, user_id } }
+      return { guard, events: [], change: {}, joins: last.turn_id, passing: true }
     }
     case "latest":
       return turns.length === 0 ? inLine : replacing(turns)

@@ -25,6 +25,7 @@ export async function refusalOf(
   if (!session || session.deleted_at) throw new ChatError("chat_deleted")
   if (session.state === "ended") throw new ChatError("session_ended")
   if (guard.base_seq !== undefined && (await saidSince(db, session_id, guard.base_seq))) throw new ChatError("conflict")
+  if (guard.after && !(await messageByClientId(db, { session_id, ...guard.after }))) throw new ChatError("out_of_order")
   const { question } = guard
   if (question !== undefined && !(await isOpenQuestion(db, session_id, question))) throw new ChatError("no_question")
   return undefined

@@ -202,11 +202,10 @@ export class TurnRunner {
     const now = clock.now()
     const request: TakeOver = { instance, now, expires_at: now + leaseFor, all }
     const orphans = await takeOver(db, request)
+    const gone = Promise.all(orphans.map((row) => this.#each(row, (chat) => this.#goOn(chat, row))))
     const stranded = await takeStranded(db, request)
-    await Promise.all([
-      ...orphans.map((row) => this.#each(row, (chat) => this.#goOn(chat, row))),
-      ...stranded.map((row) => this.#each(row, async (chat) => this.start(chat, await heldTurn(db, row)))),
-    ])
+    await Promise.all(stranded.map((row) => this.#each(row, async (chat) => this.start(chat, await heldTurn(db, row)))))
+    await gone
   }
 
   /** One that cannot be taken over must not keep the service from starting, nor the others waiting. */

@@ -11,7 +11,7 @@ import { EventStream } from "./event-stream.ts"
 import type { ChatEvent, ChatEvents } from "./events.ts"
 import { type DurableEvent, newId } from "./frame.ts"
 import { type ChatOptions, type InterruptOptions, newChatId, type SendOptions, type WaitOptions } from "./options.ts"
-import type { Ack } from "./outbox.ts"
+import type { Ack } from "./outgoing.ts"
 import type { Say } from "./say.ts"
 
 /**
@@ -144,7 +144,7 @@ export class Chat implements AsyncIterable<ChatEvent>, Disposable {
   /**
    * Says something; a string is text. Resolves when the service has stored it, however many connections that takes, with
    * `seq` and `dup` (it was there already). Rejects with ClientError when it is refused, or the chat is closed. What is
-   * said without waiting arrives in that order, unless the service limits the rate (`error` event) in between.
+   * said without waiting arrives in that order, also when some of it is refused for the moment in between.
    */
   async send(said: string | Say, { id = newId(), signal }: SendOptions = {}): Promise<Ack> {
     const data = typeof said === "string" ? { kind: "text", text: said } : said

@@ -3,22 +3,7 @@ import type { ErrorBody } from "../protocol/error.ts"
 import type { Status } from "../protocol/server-frame.ts"
 import type { Cancel, ClientClock } from "./clock.ts"
 import { ClientError } from "./error.ts"
-
-/** The answer to a frame: its place in the log, null when it left nothing there; `dup` when it was there before. */
-export interface Ack {
-  readonly id: string
-  readonly seq: number | null
-  readonly dup: boolean
-}
-
-export interface Outgoing {
-  readonly type: "message" | "end" | "interrupt" | "status"
-  readonly data: object
-  readonly id: string
-  /** False: when the connection breaks, nobody can tell whether it worked, and doing it twice would be wrong. */
-  readonly repeatable: boolean
-  readonly signal: AbortSignal | undefined
-}
+import { type Ack, conflict, faultOf, isChanging, lostOnTheWay, type Outgoing } from "./outgoing.ts"
 
 interface Entry extends Outgoing {
   readonly content: string
@@ -44,8 +29,6 @@ const ACK_MOST_MS = 30_000
 /** When the service asks for a pause without saying how long. */
 const PAUSE_MS = 1000
 const PAUSE_MOST_MS = 10_000
-/** Bytes. A frame above 1 MiB is not refused: it closes the socket, for good (P2.5, P8.1). */
-const FRAME_MOST = 1_048_576 - 1024
 /** Refusals that are about the moment or the connection, not about the frame: the client tries again by itself. */
 const passing = new Set([
   "rate_limited",
@@ -54,6 +37,7 @@ const passing = new Set([
   "draining",
   "too_many_sessions",
   "token_expired",
+  "out_of_order",
 ])
 
 export class Outbox {
@@ -204,8 +188,8 @@ export class Outbox {
     const { clock, send } = this.#deps
     const window = this.#window()
     for (const entry of this.#cancelPause ? [] : window) {
-      const { type, data, id } = entry
-      if (entry.sent_at !== null || !send({ type, data, id, trace_id: id })) continue
+      const { type, id } = entry
+      if (entry.sent_at !== null || !send({ type, data: this.#inOrder(entry), id, trace_id: id })) continue
       entry.sent_at = clock.now()
       entry.tries += 1
       if (entry.tries > 1) this.#repeated.add(id)
@@ -214,6 +198,17 @@ export class Outbox {
     const due = Math.min(...window.map(dueAt))
     if (due !== Number.POSITIVE_INFINITY)
       this.#cancelTimer = clock.after(Math.max(0, due - clock.now()), () => this.#repeat())
+  }
+
+  /** Names the message before it, if that one is not acked: should it be refused for the moment, this one may not pass it. */
+  #inOrder({ type, data, id }: Entry): object {
+    if (type !== "message" || isChanging(data)) return data
+    let before: Entry | undefined
+    for (const entry of this.#line.values()) {
+      if (entry.id === id) break
+      if (entry.type === "message" && !isChanging(entry.data)) before = entry
+    }
+    return before ? { ...data, after: before.id } : data
   }
 
   /** Sends again what should have been answered by now. */
@@ -228,21 +223,4 @@ export class Outbox {
 function dueAt({ sent_at, tries, repeatable }: Entry): number {
   if (sent_at === null || !repeatable) return Number.POSITIVE_INFINITY
   return sent_at + Math.min(ACK_MOST_MS, ACK_MS * 2 ** (tries - 1))
-}
-
-/** What the service could not answer with the frame's id, or would close the socket for. */
-function faultOf(id: string, content: string): ClientError | null {
-  if (id.length < 1 || id.length > 64 || !id.isWellFormed() || id.includes("\0")) {
-    return new ClientError("bad_frame", "An id is 1 to 64 characters of well-formed text", { id })
-  }
-  const large = content.length > FRAME_MOST / 3 && new TextEncoder().encode(content).length > FRAME_MOST
-  return large ? new ClientError("frame_too_large", "The message is too large to be sent", { id }) : null
-}
-
-function conflict(id: string): ClientError {
-  return new ClientError("id_conflict", "Something else with this id is on its way", { id })
-}
-
-function lostOnTheWay(id: string): ClientError {
-  return new ClientError("connection_lost", "The connection broke before the answer came", { retry: true, id })
 }

@@ -18,6 +18,7 @@ const errors = {
   id_conflict: "The id was used before for other content. Use a new id for a new message.",
   conflict:
     "The conversation went on elsewhere since you last saw it. Look at it again, then say it again if you still want to.",
+  out_of_order: "The message before this one is not there: send that one first, then this one again.",
   not_waiting: "This message does not wait any more: the answer to it has begun, or is over.",
   session_ended: "The session has ended. Start a new chat to go on.",
   chat_exists: "You already have a chat with this chat_id. Use it, or choose another chat_id.",

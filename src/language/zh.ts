@@ -16,6 +16,7 @@ export const zh: Record<Sentence, string> = {
   flow_mismatch: "该聊天属于另一个机器人。请使用流程“{flow_id}”和聊天类型 {chat_type} 连接，或换一个 chat_id。",
   id_conflict: "该 id 已用于其他内容。新消息请使用新的 id。",
   conflict: "自您上次查看后，对话已在别处继续。请刷新后再决定是否发送。",
+  out_of_order: "前一条消息尚未送达：请先发送前一条，再重新发送本条。",
   not_waiting: "该消息已不在等待：其回答已开始或已结束。",
   session_ended: "会话已结束。请新建聊天继续。",
   chat_exists: "您已有使用该 chat_id 的聊天。请直接使用，或换一个 chat_id。",

@@ -25,6 +25,8 @@ const said = {
   policy: Policy.optional(),
   /** The last `seq` that the person had seen: if more was said since, the message is refused with `conflict` (P3.6). */
   base_seq: Cursor.optional(),
+  /** The `id` of the message that the sender said just before: if that one is not there, this one is refused (P3.7). */
+  after: ClientId.optional(),
   /** Free JSON of the client, at most 4,096 characters as text. */
   extra: Text.max(4096).optional(),
 }

@@ -23,6 +23,10 @@ const conditions: Record<keyof Guarded, string> = {
   and t.session_id = s.id and t.state = 'running' and t.generation = a.value ->> '$.guard.fence.generation'))`,
   queued: `(a.value ->> '$.guard.queued' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.queued'
   and t.session_id = s.id and t.state = 'queued'))`,
+  joinable: `(a.value ->> '$.guard.joinable.turn_id' is null or exists (select 1 from turns t join messages m on m.id = t.message_id
+  where t.id = a.value ->> '$.guard.joinable.turn_id' and t.session_id = s.id and t.state = 'queued'
+  and m.user_id = a.value ->> '$.guard.joinable.user_id'
+  and not exists (select 1 from json_each(m.parts) p where p.value ->> 'type' = 'input')))`,
   stoppable: `(a.value ->> '$.guard.stoppable' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.stoppable'
   and t.session_id = s.id and t.state in ('queued', 'running') and t.stop_requested_at is null))`,
   line: `(a.value -> '$.guard.line' is null or (json_array_length(a.value, '$.guard.line') = (select count(*) from turns t
@@ -30,6 +34,8 @@ const conditions: Record<keyof Guarded, string> = {
   where t.session_id = s.id and t.state in ('queued', 'running') and t.id not in (select value from json_each(a.value, '$.guard.line')))))`,
   base_seq: `(a.value ->> '$.guard.base_seq' is null or not exists (select 1 from messages m where m.session_id = s.id
   and m.seq > a.value ->> '$.guard.base_seq'))`,
+  after: `(a.value ->> '$.guard.after.client_id' is null or exists (select 1 from messages m where m.session_id = s.id
+  and m.user_id = a.value ->> '$.guard.after.user_id' and m.client_id = a.value ->> '$.guard.after.client_id'))`,
   untouched: `(a.value ->> '$.guard.untouched.ref' is null or not exists (select 1 from events v where v.session_id = s.id
   and v.seq > a.value ->> '$.guard.untouched.since' and v.ref = a.value ->> '$.guard.untouched.ref'))`,
   question: `(a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'

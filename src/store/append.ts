@@ -44,10 +44,14 @@ export interface Guard {
   readonly stoppable?: string
   /** The turn waits in line. */
   readonly queued?: string
+  /** The turn waits in line with a question of this person that answers none of the bot's. */
+  readonly joinable?: { readonly turn_id: string; readonly user_id: number }
   /** The open turns are exactly these. */
   readonly line?: readonly string[]
   /** Nobody, person or bot, said anything after this place (P3.6). */
   readonly base_seq?: number
+  /** This message of the same person is there (P3.7). */
+  readonly after?: { readonly user_id: number; readonly client_id: string }
   /** No event after this place is about this message. */
   readonly untouched?: { readonly ref: string; readonly since: number }
   /** The question is open (P6.7). */

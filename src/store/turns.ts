@@ -90,9 +90,14 @@ export async function renewLeases(
   const rows = await db.orm
     .update(turns)
     .set({ lease_expires_at: expires_at })
-    .where(and(inArray(turns.id, [...ids]), eq(turns.instance, instance), eq(turns.state, "running")))
+    .where(and(among(ids), eq(turns.instance, instance), sql`+${turns.state} = 'running'`))
     .returning({ id: turns.id })
   return rows.map(({ id }) => id)
+}
+
+/** One parameter, however many there are. With a plus before other conditions they are found by their ids. */
+function among(ids: readonly string[]) {
+  return sql`${turns.id} in (select value from json_each(${JSON.stringify(ids)}))`
 }
 
 export interface TakeOver {

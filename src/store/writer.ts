@@ -55,7 +55,10 @@ export class Writer {
   /** Keeps what a turn streamed so far. False: the turn is no longer ours (or a newer checkpoint took its place). */
   checkpoint(checkpoint: Checkpoint): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      this.#checkpoints.get(checkpoint.turn_id)?.resolve(true)
+      const before = this.#checkpoints.get(checkpoint.turn_id)
+      // Of an earlier run of the same turn: that one is over, and this one's may not be lost to it.
+      if (before && before.work.generation > checkpoint.generation) return resolve(false)
+      before?.resolve(true)
       this.#checkpoints.set(checkpoint.turn_id, { work: checkpoint, resolve, reject })
       this.#wake()
     })

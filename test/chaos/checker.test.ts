@@ -330,14 +330,11 @@ function inAnotherOrder(between: Happened, dup: boolean): string[] {
   return rulesOf(history)
 }
 
-test("what the service refused for the moment in between may change the order", () => {
-  expect(inAnotherOrder({ kind: "told", code: "store_unavailable" }, false)).toEqual([])
-})
-
-test("so may a refusal that was lost with the connection, when the later one had been taken; else it may not", () => {
+test("neither what the service refused for the moment in between nor a broken connection may change the order (P3.7)", () => {
   const broken: Happened = { kind: "connection", state: "waiting", code: 1006 }
-  expect(inAnotherOrder(broken, true)).toEqual([])
-  expect(inAnotherOrder(broken, false)).toEqual(["in the order of the sender"])
+  for (const between of [{ kind: "told", code: "store_unavailable" } as const, broken]) {
+    for (const dup of [true, false]) expect(inAnotherOrder(between, dup)).toEqual(["in the order of the sender"])
+  }
 })
 
 test("a message that was edited while it waited shows its old text at those who saw it before, its new one later (P6.10)", () => {

@@ -121,11 +121,7 @@ function basesOf({ entries, logged, final }: Judged, tell: Tell): void {
   }
 }
 
-/**
- * What one device said in order is in the log in that order, unless the service could not take something just now: the device
- * was told of it in between, or its connection broke, perhaps with those words on it, when the later one had been taken. What
- * was said after an ack comes behind it, always.
- */
+/** What one device said in order is in the log in that order, whatever was refused or lost in between; after its ack, always. */
 function orderOf({ entries, logged }: Judged, tell: Tell): void {
   const times = new Map<string, number>()
   for (const { happened } of entries)
@@ -146,20 +142,8 @@ function orderOf({ entries, logged }: Judged, tell: Tell): void {
       const seq = logged.get(id)?.[0]?.seq
       if (seq === undefined) continue
       if (seq < highest.seq) tell("after its ack", { device, id, seq, earlier: highest })
-      if (last && seq < last.seq && !excused(line, last.id, id))
-        tell("in the order of the sender", { device, id, seq, earlier: last })
+      if (last && seq < last.seq) tell("in the order of the sender", { device, id, seq, earlier: last })
       last = { id, seq }
     }
   }
-}
-
-/** Could the earlier one have been refused for the moment, and the later one not? */
-function excused(line: Judged["entries"], earlier: string, later: string): boolean {
-  const from = line.findIndex(({ happened }) => happened.kind === "sent" && happened.id === earlier)
-  const to = line.findIndex(({ happened }) => happened.kind === "acked" && happened.id === earlier)
-  const between = line.slice(from, to === -1 ? undefined : to).map(({ happened }) => happened)
-  if (between.some(({ kind }) => kind === "told")) return true
-  const ack = line.map(({ happened }) => happened).find((one) => one.kind === "acked" && one.id === later)
-  const taken = ack?.kind !== "acked" || ack.dup
-  return taken && between.some((one) => one.kind === "connection" && one.state === "waiting")
 }

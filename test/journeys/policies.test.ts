@@ -100,6 +100,27 @@ test('[P6.3] policy "merge" waits in line when nothing waits that it could join'
   for (const text of ["one", "two"]) expect(await answer(bot, client)).toBe(text)
 })
 
+test('[P6.3] policy "merge" leaves an answer to a question of the bot alone, and waits in line behind it', async () => {
+  const { bot, chat, client } = await scene()
+  await using _ = chat
+  await say(client, "one")
+  const one = await bot.run()
+  await say(client, "two")
+  void one.yield({ type: "question", prompt: "Which?" })
+  const asked = await client.next("end")
+  const two = await bot.run()
+  const answered = { kind: "input" as const, answer: { yes: true }, input_id: asked.data.question?.input_id ?? "" }
+  expect(await client.ask({ type: "message", data: answered, id: "a" })).toMatchObject({ type: "ack" })
+  await say(client, "and this", { policy: "merge" })
+  two.done()
+  const answer = await bot.run()
+  expect(answer.context.message).toMatchObject({ message: '{"yes":true}', parts: [{ answer: { yes: true } }] })
+  answer.done()
+  const last = await bot.run()
+  expect(last.context.message.message).toBe("and this")
+  last.done()
+})
+
 test("[P6.3] a flow has a policy of its own for messages that name none", async () => {
   const { bot, chat, client } = await scene({ flows: [{ handler: "scripted", policy: "latest" }] })
   await using _ = chat
