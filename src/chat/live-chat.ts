@@ -56,7 +56,8 @@ export class LiveChat {
   /** Events that came before their turn. */
   readonly #ahead = new Map<number, DurableFrame>()
   #filling = false
-  readonly #textGaps: TextGaps
+  /** Made with the first delta: most chats that are looked at say nothing just now. */
+  #textGaps: TextGaps | null = null
   readonly #ends = new Map<string, ((state: TurnEnd) => void)[]>()
   /** Open turns whose stop was asked for. */
   readonly #stops = new Set<string>()
@@ -74,8 +75,6 @@ export class LiveChat {
       if (turn.stop_requested_at) this.#stops.add(turn.id)
       this.streams.addKept(turn)
     }
-    const found = (turn: TurnRow) => this.#show(this.streams.addKept(turn), turn.trace_id)
-    this.#textGaps = new TextGaps({ ...deps, streams: this.streams, found })
   }
 
   get session(): Session {
@@ -125,6 +124,7 @@ export class LiveChat {
     }
     if (frame.type === "progress") {
       this.#show(this.streams.add(frame.data, frame.trace_id), frame.trace_id)
+      this.#textGaps ??= this.#watchGaps()
       this.#textGaps.watch(frame.data)
       return
     }
@@ -132,6 +132,11 @@ export class LiveChat {
       this.#view = { ...this.#view, session: { ...this.session, lifecycle: frame.data.lifecycle } }
     }
     this.#fanOut("events", encode(frame))
+  }
+
+  #watchGaps(): TextGaps {
+    const found = (turn: TurnRow) => this.#show(this.streams.addKept(turn), turn.trace_id)
+    return new TextGaps({ ...this.#deps, streams: this.streams, found })
   }
 
   #show(pieces: readonly Progress[], trace_id: string): void {

@@ -4,7 +4,7 @@ import type { Principal } from "../auth/token.ts"
 import type { ChatRequest } from "../chat/find-session.ts"
 import type { Follower } from "../chat/follower.ts"
 import type { ChatManager } from "../chat/manager.ts"
-import type { Clock } from "../clock.ts"
+import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import { newId, newTraceId } from "../ids.ts"
 import { describe, type Language } from "../language/language.ts"
@@ -46,9 +46,10 @@ export class Connection implements Follower {
   readonly inbox: Inbox
   principal: Principal
   readonly #ws: ServerWebSocket<SocketData>
-  readonly #cancelJoin: () => void
+  /** Null: it has fired; a timer is kept in memory for as long as it can be cancelled. */
+  #cancelJoin: Cancel | null
   /** Sessions whose frames go to this socket as they happen; not those that it is still being brought up to date on. */
-  readonly #following = new Set<string>()
+  #following: readonly string[] = []
   #open = true
   #slow = false
   #waitingForRoom: (() => void)[] = []
@@ -62,8 +63,10 @@ export class Connection implements Follower {
     this.inbox = new Inbox(this, ws)
     this.inbox.add(() => this.#enter(request))
     // Not before what has come meanwhile was read: when many come at once, its `start` may wait there for longer.
-    const join = () => deps.clock.soon(() => this.inbox.add(() => this.#joinSilently()))
-    this.#cancelJoin = deps.clock.after(joinAfter, join)
+    this.#cancelJoin = deps.clock.after(joinAfter, () => {
+      this.#cancelJoin = null
+      deps.clock.soon(() => this.inbox.add(() => this.#joinSilently()))
+    })
   }
 
   /** A turn runs here in one of its chats. */
@@ -96,14 +99,14 @@ export class Connection implements Follower {
 
   follow(session_id: string): void {
     if (!this.#open) return
-    this.#following.add(session_id)
+    if (!this.#following.includes(session_id)) this.#following = [...this.#following, session_id]
     this.#ws.subscribe(topic(session_id, "events"))
     if (!this.#slow) this.#ws.subscribe(topic(session_id, "deltas"))
   }
 
   unfollow(session_id: string): void {
     if (!this.#open) return
-    this.#following.delete(session_id)
+    this.#following = this.#following.filter((id) => id !== session_id)
     this.#ws.unsubscribe(topic(session_id, "events"))
     this.#ws.unsubscribe(topic(session_id, "deltas"))
   }
@@ -161,7 +164,7 @@ export class Connection implements Follower {
   /** The socket is gone. */
   closed(): void {
     this.#open = false
-    this.#cancelJoin()
+    this.#cancelJoin?.()
     this.inbox.clear()
     for (const resolve of this.#waitingForRoom.splice(0)) resolve()
     for (const session_id of this.chats.joined()) this.deps.manager.disconnectClient(session_id, this)

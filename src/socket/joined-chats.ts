@@ -5,13 +5,15 @@ import type { Session } from "../protocol/session.ts"
 import type { Connection } from "./connection.ts"
 
 interface Known {
+  readonly chat_id: string
   readonly session_id: string
   joined: boolean
 }
 
 export class JoinedChats {
   readonly #connection: Connection
-  readonly #chats = new Map<string, Known>()
+  /** In order; few, mostly one. A map of one entry takes 300 bytes more, of each connection. */
+  #chats: readonly Known[] = []
   #home: string | null = null
 
   constructor(connection: Connection) {
@@ -25,25 +27,25 @@ export class JoinedChats {
 
   enter({ chat_id, id }: Session): void {
     this.#home = chat_id
-    this.#chats.set(chat_id, { session_id: id, joined: false })
+    this.#chats = [{ chat_id, session_id: id, joined: false }]
   }
 
   isJoined(chat_id: string): boolean {
-    return this.#chats.get(chat_id)?.joined ?? false
+    return this.#known(chat_id)?.joined ?? false
   }
 
   /** Session ids of the chats that it follows. */
   joined(): string[] {
-    return [...this.#chats.values()].filter(({ joined }) => joined).map(({ session_id }) => session_id)
+    return this.#chats.filter(({ joined }) => joined).map(({ session_id }) => session_id)
   }
 
   /** The highest seq of each, for the ping (P7.1). */
   tops(): Record<string, number> {
     const { manager } = this.#connection.deps
     return Object.fromEntries(
-      [...this.#chats]
-        .filter(([, { joined }]) => joined)
-        .map(([chat_id, { session_id }]) => [chat_id, manager.top(session_id) ?? 0]),
+      this.#chats
+        .filter(({ joined }) => joined)
+        .map(({ chat_id, session_id }) => [chat_id, manager.top(session_id) ?? 0]),
     )
   }
 
@@ -67,24 +69,25 @@ export class JoinedChats {
 
   /** Takes a chat away; returns its name if it was known. */
   forget(session_id: string): string | undefined {
-    for (const [chat_id, known] of this.#chats) {
-      if (known.session_id !== session_id) continue
-      if (chat_id === this.#home) known.joined = false
-      else this.#chats.delete(chat_id)
-      return chat_id
-    }
-    return undefined
+    const known = this.#chats.find((one) => one.session_id === session_id)
+    if (known && known.chat_id === this.#home) known.joined = false
+    else this.#chats = this.#chats.filter((one) => one !== known)
+    return known?.chat_id
   }
 
   async #find(chat_id: string): Promise<Known> {
-    const known = this.#chats.get(chat_id)
+    const known = this.#known(chat_id)
     if (known) return known
     const { manager, config } = this.#connection.deps
     const limit = config.max_chats_per_connection
-    if (this.#chats.size >= limit) throw new ChatError("too_many_chats", { params: { limit } })
+    if (this.#chats.length >= limit) throw new ChatError("too_many_chats", { params: { limit } })
     const { id: session_id } = await manager.findOwn(this.#connection.principal, chat_id)
-    const found: Known = { session_id, joined: false }
-    this.#chats.set(chat_id, found)
+    const found: Known = this.#known(chat_id) ?? { chat_id, session_id, joined: false }
+    if (!this.#chats.includes(found)) this.#chats = [...this.#chats, found]
     return found
+  }
+
+  #known(chat_id: string): Known | undefined {
+    return this.#chats.find((one) => one.chat_id === chat_id)
   }
 }

@@ -18,7 +18,8 @@ export type Visit =
 
 /** What Bun keeps with a socket. */
 export interface SocketData {
-  readonly visit: Visit
+  /** Null once it has become a connection. */
+  visit: Visit | null
   readonly language: Language
   connection: Connection | null
 }

@@ -45,8 +45,8 @@ export function openSockets(deps: ConnectionDeps): Sockets {
     perMessageDeflate: false,
     open(ws) {
       const { visit } = ws.data
-      const error = visit.ok ? tooMany(visit.principal.user_id) : visit.error
-      if (error || !visit.ok) {
+      const error = visit?.ok ? tooMany(visit.principal.user_id) : visit?.error
+      if (error || !visit?.ok) {
         const refusal = error ?? new ChatError("internal")
         ws.send(encode({ type: "error", data: describe(refusal, ws.data.language), trace_id: newTraceId() }))
         ws.close(refusal.row.close ?? 1011, refusal.code)
@@ -55,6 +55,7 @@ export function openSockets(deps: ConnectionDeps): Sockets {
       const { principal, request } = visit
       const connection = new Connection(ws, principal, request, deps)
       ws.data.connection = connection
+      ws.data.visit = null
       connections.set(connection, { pingAt: clock.now() + interval, askedFor: null })
       perUser.set(principal.user_id, (perUser.get(principal.user_id) ?? 0) + 1)
     },
