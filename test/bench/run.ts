@@ -35,6 +35,8 @@ async function run(name: string): Promise<Row[]> {
   const child = Bun.spawn(["sh", "-c", limit, process.execPath, join(import.meta.dir, "measure.ts"), name], {
     stdio: ["ignore", "inherit", "inherit"],
     ipc: resolve,
+    // What hangs is a result as well.
+    timeout: 180_000,
   })
   const failed = child.exited.then((code): Row[] => [
     { measure: name, what: name, value: null, unit: "", note: `failed with ${code}` },

@@ -16,7 +16,7 @@ export interface DurableSize {
 }
 
 /** Each socket says `each` messages in one chat after the other, since a line is not meant to be long. */
-const full: DurableSize = { sockets: 100, chats: 6, each: 100, turns: 100 }
+const full: DurableSize = { sockets: 100, chats: 3, each: 200, turns: 100 }
 /** As many as the client library has under way. */
 const inFlight = 16
 const targets = { file: 15_000, sqld: 8000 }

@@ -20,5 +20,7 @@ export function answerQuestions(ready, acts) {
     process.send({ done })
     if (request.ask === "stop") setTimeout(() => process.exit(0), 10)
   })
+  // Whoever measured is gone.
+  process.on("disconnect", () => process.exit(0))
   process.send(ready)
 }
