@@ -9,8 +9,15 @@ export interface Seed {
   readonly flow_id: string
 }
 
-/** Names are seed-0, seed-1 and so on. */
-export async function seedDatabase(folder: string, { chats, events, flow_id }: Seed): Promise<void> {
+/** Names are seed-0, seed-1 and so on. In a process of its own: libSQL lets go of a large file some time after its closing. */
+export async function seedDatabase(folder: string, seed: Seed): Promise<void> {
+  const child = Bun.spawn([process.execPath, import.meta.path, folder, JSON.stringify(seed)], {
+    stdio: ["ignore", "inherit", "inherit"],
+  })
+  if ((await child.exited) !== 0) throw new Error("the database could not be filled")
+}
+
+async function fill(folder: string, { chats, events, flow_id }: Seed): Promise<void> {
   const db = openDatabase({ database: {}, data_dir: folder })
   await migrateDatabase(db)
   const { client } = db
@@ -59,4 +66,9 @@ const endData = `json_object('turn_id', ${turnId}, 'state', 'completed', 'reason
 
 function time(n: string): string {
   return `strftime('%Y-%m-%dT%H:%M:%fZ', 1700000000 + (${n}) / 1000.0, 'unixepoch')`
+}
+
+if (import.meta.main) {
+  const [folder = "", seed = ""] = Bun.argv.slice(2)
+  await fill(folder, JSON.parse(seed) as Seed)
 }
