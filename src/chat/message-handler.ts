@@ -46,7 +46,7 @@ export class MessageHandler {
       case "edit":
         return this.processEdit({ ...incoming, said })
       case "feedback":
-        return rateMessage(this.#deps, chat, said, caller.trace_id)
+        return rateMessage(this.#deps, { ...incoming, said })
     }
   }
 
@@ -96,9 +96,9 @@ export class MessageHandler {
     return { seq: earlier.seq, dup: true }
   }
 
-  async processEdit({ chat, said, caller }: Of<"edit">): Promise<Accepted> {
-    this.#checkLength(said.text)
-    return editMessage(this.#deps, chat, said, caller.trace_id)
+  async processEdit(incoming: Of<"edit">): Promise<Accepted> {
+    this.#checkLength(incoming.said.text)
+    return editMessage(this.#deps, incoming)
   }
 
   async #tryCommand(incoming: Incoming, message: NewMessage, effect: CommandEffect): Promise<Accepted | undefined> {

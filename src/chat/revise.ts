@@ -5,45 +5,52 @@ import type { Said } from "../protocol/client-frame.ts"
 import type { Part } from "../protocol/message.ts"
 import type { Status } from "../protocol/server-frame.ts"
 import type { Database } from "../store/database.ts"
-import { messageOf } from "../store/events.ts"
+import { messageOf, revisionByClientId } from "../store/events.ts"
+import type { EventRow } from "../store/schema.ts"
 import type { Accepted } from "./ask.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
+import type { Incoming } from "./new-message.ts"
 
 export interface ReviseDeps {
   readonly db: Database
   readonly emitter: Emitter
 }
 
+type Edit = Extract<Said, { kind: "edit" }>
+type Feedback = Extract<Said, { kind: "feedback" }>
+
 /** Nothing to do: it was so before. */
 const unchanged: Accepted = { seq: null, dup: true }
 
-/** Gives a waiting message another text (P6.10). Throws `not_found`, `not_waiting`, `conflict`, `session_ended`. */
-export async function editMessage(
-  { db, emitter }: ReviseDeps,
-  chat: LiveChat,
-  { message_id, text, base_seq }: Extract<Said, { kind: "edit" }>,
-  trace_id: string,
-): Promise<Accepted> {
+/** Gives a waiting message another text (P6.10). Throws `not_found`, `not_waiting`, `conflict`, `id_conflict`, `session_ended`. */
+export async function editMessage(deps: ReviseDeps, incoming: Incoming<Edit>): Promise<Accepted> {
+  return onceOnly(deps.db, incoming, await tryEdit(deps, incoming))
+}
+
+async function tryEdit({ db, emitter }: ReviseDeps, incoming: Incoming<Edit>): Promise<Accepted | ChatError> {
+  const { chat, caller, client_id, said } = incoming
+  const { message_id, text, base_seq } = said
   const message = await messageOf(db, chat.session.id, message_id)
   if (!message || message.deleted_at || message.is_bot)
-    throw new ChatError("not_found", { params: { what: "message" } })
+    return new ChatError("not_found", { params: { what: "message" } })
   if (message.message === text) return unchanged
   const data: Status = { ...statusOf(chat, ["messages"]), edited_message: { message_id, message: text } }
   const { seqs } = await emitter.append(chat.session, {
-    trace_id,
+    trace_id: caller.trace_id,
     guard: {
       open: true,
       queued: message.turn_id ?? "",
       ...(base_seq === undefined ? {} : { untouched: { ref: message_id, since: base_seq } }),
+      ...(client_id === null ? {} : { revised_once: client_id }),
     },
-    events: [{ kind: "status", ref: message_id, data }],
+    events: [{ kind: "status", ref: message_id, data: named(data, client_id) }],
     // What answers a question says it in two places.
     edit_message: { id: message_id, message: text, parts: message.parts.map((part) => answering(part, text)) },
   })
   if (seqs[0] !== undefined) return { seq: seqs[0], dup: false }
-  throw await editRefusal(db, chat, message_id, text)
+  return editRefusal(db, chat, message_id, text)
 }
 
 function answering(part: Part, answer: string): Part {
@@ -58,23 +65,55 @@ async function editRefusal(db: Database, chat: LiveChat, message_id: string, tex
   return new ChatError(waits && now?.message !== text ? "conflict" : "not_waiting")
 }
 
-/** Says how an answer is liked (P6.11). Throws `not_found`. */
-export async function rateMessage(
-  { db, emitter }: ReviseDeps,
-  chat: LiveChat,
-  { message_id, liked }: Extract<Said, { kind: "feedback" }>,
-  trace_id: string,
-): Promise<Accepted> {
+/** Says how an answer is liked (P6.11). Throws `not_found`, `id_conflict`. */
+export async function rateMessage(deps: ReviseDeps, incoming: Incoming<Feedback>): Promise<Accepted> {
+  return onceOnly(deps.db, incoming, await tryRate(deps, incoming))
+}
+
+async function tryRate({ db, emitter }: ReviseDeps, incoming: Incoming<Feedback>): Promise<Accepted | ChatError> {
+  const { chat, caller, client_id, said } = incoming
+  const { message_id, liked } = said
   const message = await messageOf(db, chat.session.id, message_id)
   if (!message || message.deleted_at || !message.is_bot)
-    throw new ChatError("not_found", { params: { what: "message" } })
+    return new ChatError("not_found", { params: { what: "message" } })
   if (message.liked === liked) return unchanged
   const data: Status = { ...statusOf(chat, ["messages"]), feedback: { message_id, liked } }
   const { seqs } = await emitter.append(chat.session, {
-    trace_id,
-    events: [{ kind: "status", ref: message_id, data }],
+    trace_id: caller.trace_id,
+    guard: client_id === null ? {} : { revised_once: client_id },
+    events: [{ kind: "status", ref: message_id, data: named(data, client_id) }],
     rate_message: { id: message_id, liked },
   })
-  if (seqs[0] === undefined) throw new ChatError("chat_deleted")
-  return { seq: seqs[0], dup: false }
+  return seqs[0] === undefined ? new ChatError("chat_deleted") : { seq: seqs[0], dup: false }
+}
+
+function named(data: Status, client_id: string | null): Status {
+  return client_id === null ? data : { ...data, client_id }
+}
+
+/**
+ * What was done under this id before, if it was, whatever stands in its way today (P3.3); else what came of it now. Read
+ * afterwards, so that the usual case pays nothing for it.
+ */
+async function onceOnly(
+  db: Database,
+  { chat, client_id, said }: Incoming<Edit | Feedback>,
+  now: Accepted | ChatError,
+): Promise<Accepted> {
+  const refused = now instanceof ChatError
+  if (client_id !== null && (refused || now.dup)) {
+    const earlier = await revisionByClientId(db, chat.session.id, client_id)
+    if (earlier && !saysTheSame(earlier, said)) throw new ChatError("id_conflict")
+    if (earlier) return { seq: earlier.seq, dup: true }
+  }
+  if (refused) throw now
+  return now
+}
+
+function saysTheSame({ ref, data }: EventRow, said: Edit | Feedback): boolean {
+  if (ref !== said.message_id) return false
+  const { edited_message, feedback } = data as Status
+  if (said.kind === "feedback") return feedback?.liked === said.liked
+  // The text of an edit is gone with its message (P4.3); then it is compared no more.
+  return edited_message ? edited_message.message === said.text : !feedback
 }

@@ -70,6 +70,8 @@ export const Status = z.object({
   edited_message: z.object({ message_id: MessageId, message: z.string() }).optional(),
   /** With `changed: ["messages"]`: how this answer is liked now. */
   feedback: z.object({ message_id: MessageId, liked: z.int().min(0).max(2) }).optional(),
+  /** The `id` of the frame that asked for the edit or the feedback; it stays when the text is gone (P4.3). */
+  client_id: ClientId.optional(),
   /** Not in durable frames: who is here now. */
   here: Here.optional(),
   /** In the answer to `status`: how the instance is doing. */

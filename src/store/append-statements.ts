@@ -37,7 +37,9 @@ const conditions: Record<keyof Guarded, string> = {
   after: `(a.value ->> '$.guard.after.client_id' is null or exists (select 1 from messages m where m.session_id = s.id
   and m.user_id = a.value ->> '$.guard.after.user_id' and m.client_id = a.value ->> '$.guard.after.client_id'))`,
   untouched: `(a.value ->> '$.guard.untouched.ref' is null or not exists (select 1 from events v where v.session_id = s.id
-  and v.seq > a.value ->> '$.guard.untouched.since' and v.ref = a.value ->> '$.guard.untouched.ref'))`,
+  and v.kind = 'status' and v.ref = a.value ->> '$.guard.untouched.ref' and v.seq > a.value ->> '$.guard.untouched.since'))`,
+  revised_once: `(a.value ->> '$.guard.revised_once' is null or not exists (select 1 from events v where v.session_id = s.id
+  and v.kind = 'status' and v.data ->> '$.client_id' = a.value ->> '$.guard.revised_once'))`,
   question: `(a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'
   and i.session_id = s.id and i.closed_at is null))`,
   max_open_turns: `(a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id
@@ -151,13 +153,11 @@ from (select s.id as session_id, m.value as id, a.value ->> 'create_time' as at 
   join json_each(a.value, '$.delete_messages') m) d
 where messages.id = d.id and +messages.session_id = d.session_id and messages.deleted_at is null`
 
-// A text that somebody gave a message while it waited is gone with the message (P4.3). It came before the answer, if there is one.
-const forgetEdits = `${appends}
+// A text that somebody gave a message while it waited is gone with the message (P4.3). The id of the edit stays (P3.3).
+const forgetEdits = `${appends},
+d as materialized (select s.id as session_id, m.value as id ${accepted} join json_each(a.value, '$.delete_messages') m)
 update events set data = json_remove(events.data, '$.edited_message')
-from (select x.session_id, x.id, x.seq, coalesce((select r.seq from turns t join messages r on r.id = t.answer_id where t.id = x.turn_id),
-  s.last_seq) as until ${accepted} join json_each(a.value, '$.delete_messages') m join messages x on x.id = m.value
-  where +x.session_id = s.id and not x.is_bot) d
-where events.session_id = d.session_id and events.seq > d.seq and events.seq <= d.until and events.ref = d.id and events.kind = 'status'`
+from d where events.session_id = d.session_id and events.ref = d.id and events.kind = 'status'`
 
 const rarely = ["topic", "logo", "deleted_at"] as const
 const setRarely = `topic = case when json_type(j.value, '$.session.topic') is null then topic else j.value ->> '$.session.topic' end,

@@ -52,8 +52,10 @@ export interface Guard {
   readonly base_seq?: number
   /** This message of the same person is there (P3.7). */
   readonly after?: { readonly user_id: number; readonly client_id: string }
-  /** No event after this place is about this message. */
+  /** Nothing about this message was changed after this place. */
   readonly untouched?: { readonly ref: string; readonly since: number }
+  /** No edit or rating was made under this id (P3.3). */
+  readonly revised_once?: string
   /** The question is open (P6.7). */
   readonly question?: string
   /** At most so many turns are open (P6.3). */

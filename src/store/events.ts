@@ -11,7 +11,9 @@ import {
   type InputRow,
   inputs,
   isOpen,
+  isStatus,
   messages,
+  revisedAs,
   sessions,
   type TurnRow,
   turns,
@@ -125,14 +127,22 @@ export async function saidSince(db: Database, session_id: string, seq: number): 
 }
 
 /** Did a message of a person get another text since it was said? */
-export async function wasEdited(db: Database, { session_id, id, seq }: Message): Promise<boolean> {
-  const edit = and(
-    eq(events.session_id, session_id),
-    gt(events.seq, seq ?? 0),
-    eq(events.kind, "status"),
-    eq(events.ref, id),
-  )
+export async function wasEdited(
+  db: Database,
+  { session_id, id, seq }: Pick<Message, "session_id" | "id" | "seq">,
+): Promise<boolean> {
+  const edit = and(eq(events.session_id, session_id), isStatus, eq(events.ref, id), gt(events.seq, seq ?? 0))
   return (await db.orm.select({ seq: events.seq }).from(events).where(edit).limit(1)).length > 0
+}
+
+/** The edit or rating that was made under this id (P3.3). */
+export async function revisionByClientId(
+  db: Database,
+  session_id: string,
+  client_id: string,
+): Promise<EventRow | undefined> {
+  const revision = and(eq(events.session_id, session_id), isStatus, eq(revisedAs, client_id))
+  return (await db.orm.select().from(events).where(revision).limit(1))[0]
 }
 
 /** Does this question of the chat wait for its answer? */

@@ -63,6 +63,11 @@ export const messages = sqliteTable(
   ],
 )
 
+/** Edits and ratings of messages are `status` events with the message in `ref`. Their indexes are partial: word for word. */
+export const isStatus = sql`kind = 'status'`
+/** The `id` under which a person asked for an edit or a rating (P3.3). */
+export const revisedAs = sql<string | null>`data ->> '$.client_id'`
+
 /** The durable log that a replay reads. A message's body is not in here but in `messages`, under `ref`. */
 export const events = sqliteTable(
   "events",
@@ -77,7 +82,14 @@ export const events = sqliteTable(
     trace_id: text().notNull(),
     create_time: text().notNull(),
   },
-  (table) => [primaryKey({ columns: [table.session_id, table.seq] })],
+  (table) => [
+    primaryKey({ columns: [table.session_id, table.seq] }),
+    // What was changed about a message, and under which id, however long the log is.
+    index("events_revisions").on(table.session_id, table.ref, table.seq).where(sql`${isStatus} and ref is not null`),
+    uniqueIndex("events_revised_once")
+      .on(table.session_id, sql`(${revisedAs})`)
+      .where(sql`${isStatus} and ${revisedAs} is not null`),
+  ],
 )
 
 /** Lengths in UTF-16 units of `partial_text` and `partial_reasoning`, and the tool calls and steps. */

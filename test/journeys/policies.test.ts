@@ -158,12 +158,16 @@ test("[P6.10] a message that waits can be given another text: all devices see it
   await say(client, "one")
   await say(client, "tow")
   const message_id = client.events[1]?.type === "message" ? client.events[1].data.id : ""
-  const edit = async (text: string, more: object = {}) =>
-    (await connect()).ask({ type: "message", data: { kind: "edit", message_id, text, ...more }, id: text })
+  const edit = async (text: string, more: object = {}, id = text) =>
+    (await connect()).ask({ type: "message", data: { kind: "edit", message_id, text, ...more }, id })
   expect(await edit("two", { base_seq: 2 })).toMatchObject({ type: "ack", data: { seq: 3, dup: false } })
   const told = await phone.next("status", ({ seq }) => seq === 3)
-  expect(told.data).toMatchObject({ changed: ["messages"], edited_message: { message_id, message: "two" } })
-  expect(await edit("two")).toMatchObject({ type: "ack", data: { seq: null, dup: true } })
+  expect(told.data).toMatchObject({
+    changed: ["messages"],
+    edited_message: { message_id, message: "two" },
+    client_id: "two",
+  })
+  expect(await edit("two", {}, "again")).toMatchObject({ type: "ack", data: { seq: null, dup: true } })
   expect(await edit("too", { base_seq: 2 })).toMatchObject({ type: "error", data: { code: "conflict" } })
   const late = await chat.connect({ chat: "c1" })
   await late.join({ cursor: 1 })
@@ -220,13 +224,13 @@ test("[P6.11] how an answer is liked is seen by all devices at once, and kept", 
   run.done()
   await client.next("end")
   const message_id = client.events[1]?.type === "result" ? client.events[1].data.id : ""
-  const rate = (liked: number, who = client) =>
-    who.ask({ type: "message", data: { kind: "feedback", message_id, liked }, id: `like-${liked}` })
+  const rate = (liked: number, who = client, id = `like-${liked}`) =>
+    who.ask({ type: "message", data: { kind: "feedback", message_id, liked }, id })
   expect(await rate(1)).toMatchObject({ type: "ack", data: { seq: 4 } })
   expect((await phone.next("status", ({ seq }) => seq === 4)).data).toMatchObject({
     feedback: { message_id, liked: 1 },
   })
-  expect(await rate(1, await connect())).toMatchObject({ type: "ack", data: { seq: null, dup: true } })
+  expect(await rate(1, await connect(), "again")).toMatchObject({ type: "ack", data: { seq: null, dup: true } })
   expect(await rate(2, phone)).toMatchObject({ type: "ack", data: { seq: 5 } })
   const late = await chat.connect({ chat: "c1" })
   await late.join({ cursor: 1 })

@@ -219,6 +219,33 @@ test("[P4.3] delete_messages: at least one of them is there, of this chat, and n
   await it.taken(remove(a, b))
 })
 
+const editOf = (chat: Session, ref: string, client_id: string, guard: Append["guard"] = {}) =>
+  appendOf(chat, { guard, events: [{ kind: "status", ref, data: { changed: ["messages"], client_id } }] })
+
+test("[P3.3] revised_once: an id under which something was changed is taken in this chat, whatever it changed", async () => {
+  await using it = await scene()
+  const guard = { revised_once: "e-1" }
+  const other = await openChat(it.db)
+  await it.taken(editOf(it.chat, "msg_1", "e-1", guard))
+  await it.refused(ambitious(it.chat, guard))
+  await it.refused(editOf(it.chat, "msg_2", "e-1", guard))
+  await it.taken(editOf(it.chat, "msg_1", "e-2", { revised_once: "e-2" }))
+  await it.taken(editOf(other, "msg_1", "e-1", guard))
+  // A message may have the same id.
+  await it.taken(questionOf(it.chat, { guard: { once: { user_id: 1, client_id: "e-1" } } }, { client_id: "e-1" }))
+})
+
+test("[P6.10] untouched: what was changed about this message after that place refuses, nothing else does", async () => {
+  await using it = await scene()
+  const question = questionOf(it.chat)
+  const [seq = 0] = await it.taken(question)
+  const ref = question.new_turn.message_id
+  const [first = 0] = await it.taken(editOf(it.chat, ref, "e-1", { untouched: { ref, since: seq } }))
+  await it.refused(ambitious(it.chat, { untouched: { ref, since: seq } }))
+  await it.taken(editOf(it.chat, "msg_1", "e-2", { untouched: { ref: "msg_1", since: 0 } }))
+  await it.taken(editOf(it.chat, ref, "e-3", { untouched: { ref, since: first } }))
+})
+
 test("guards hold together: one that does not is enough", async () => {
   await using it = await scene()
   const { id } = await running(it)

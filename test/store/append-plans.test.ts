@@ -8,8 +8,10 @@ import {
   loadChat,
   messageByClientId,
   messagesByKey,
+  revisionByClientId,
   sessionByKey,
   snapshotOf,
+  wasEdited,
 } from "../../src/store/events.ts"
 import { deletableMessages, moveLifecycles, sessionByName } from "../../src/store/session-changes.ts"
 import {
@@ -28,10 +30,11 @@ import { appendOf, endOf, openChat, questionOf } from "./appends.ts"
 const short = [
   /\(id=\?\)$/,
   /\(session_id=\? AND seq[=<>]\?\)( LEFT-JOIN)?$/,
-  // From a question to its answer.
-  /\(session_id=\? AND seq>\? AND seq<\?\)$/,
   /\(session_id=\? AND user_id=\? AND client_id=\?\)$/,
   /\(user_id=\? AND chat_id=\?\)$/,
+  // Hold edits and ratings only, and of them those of one message, or the one of an id.
+  /USING (COVERING )?INDEX events_revisions \(session_id=\? AND ref=\?( AND seq>\?)?\)$/,
+  /USING (COVERING )?INDEX events_revised_once \(session_id=\? AND <expr>=\?\)$/,
   // Hold what is open only: a few turns, at most one question.
   /USING (COVERING )?INDEX turns_open \(session_id=\?/,
   /USING (COVERING )?INDEX inputs_open \(session_id=\?\)$/,
@@ -59,6 +62,7 @@ const everyGuard: Required<Append["guard"]> = {
   base_seq: 1,
   after: { user_id: 1, client_id: "c" },
   untouched: { ref: "m", since: 1 },
+  revised_once: "c",
   question: "i",
   max_open_turns: 1,
 }
@@ -113,6 +117,8 @@ const verbs: Record<string, (db: Parameters<typeof loadChat>[0]) => Promise<unkn
   loadChat: (db) => loadChat(db, "s"),
   messageByClientId: (db) => messageByClientId(db, { session_id: "s", user_id: 1, client_id: "c" }),
   messagesByKey: (db) => messagesByKey(db, ["m"]),
+  revisionByClientId: (db) => revisionByClientId(db, "s", "c"),
+  wasEdited: (db) => wasEdited(db, { session_id: "s", id: "m", seq: 1 }),
   sessionByKey: (db) => sessionByKey(db, "s"),
   sessionByName: (db) => sessionByName(db, 1, "c"),
   moveLifecycles: (db) => moveLifecycles(db, ["s"], ["created", "paused"], "active"),

@@ -1,0 +1,2 @@
+CREATE INDEX `events_revisions` ON `events` (`session_id`,`ref`,`seq`) WHERE kind = 'status' and ref is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX `events_revised_once` ON `events` (`session_id`,(data ->> '$.client_id')) WHERE kind = 'status' and data ->> '$.client_id' is not null;
