@@ -3,7 +3,7 @@ import { ChatError } from "../errors.ts"
 import { encode } from "../protocol/codec.ts"
 import type { Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
-import type { LifecycleMoves } from "../store/lifecycle-moves.ts"
+import type { Gathered } from "../store/gathered.ts"
 import type { Emitter } from "./emit.ts"
 import type { Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
@@ -17,7 +17,8 @@ export interface AudienceDeps extends ResumeDeps {
   readonly chats: LiveChats
   readonly presence: Presence
   readonly emitter: Emitter
-  readonly wakes: LifecycleMoves
+  /** By session id: makes it active; false when it was, or has ended. */
+  readonly wakes: Gathered<string, boolean>
   /** Chats that this instance serves at the same time. */
   readonly max_concurrent_sessions: number
   /** Of them, those that one user may look at: nobody may shut out all others. */
@@ -86,7 +87,7 @@ export class Audience {
   /** Another instance let a chat rest that somebody here looks at. */
   async rouse(chat: LiveChat): Promise<void> {
     if (chat.followers.size === 0) return
-    await this.#deps.wakes.move(chat.session.id)
+    await this.#deps.wakes.do(chat.session.id)
   }
 
   /** Chats that somebody here looks at, or that a turn runs in. */
@@ -126,7 +127,7 @@ export class Audience {
   async #wake(chat: LiveChat, trace_id: string): Promise<void> {
     const { id, chat_id, lifecycle } = chat.session
     if (!mayLifecycle(lifecycle, "active")) return
-    if (!(await this.#deps.wakes.move(id))) return
+    if (!(await this.#deps.wakes.do(id))) return
     const data: Status = { ...statusOf(chat), lifecycle: "active" }
     this.#deps.emitter.publish(id, { type: "status", data, trace_id, chat_id })
   }

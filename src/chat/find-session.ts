@@ -7,12 +7,15 @@ import { newId } from "../ids.ts"
 import type { ChatType, Session } from "../protocol/session.ts"
 import type { RateLimits } from "../rate-limit.ts"
 import type { Database } from "../store/database.ts"
-import { insertSession, sessionByName } from "../store/session-changes.ts"
+import type { Gathered } from "../store/gathered.ts"
+import { sessionByName } from "../store/session-changes.ts"
 
 export interface FindDeps {
   readonly db: Database
   /** Of new chats, by user: a row that a stranger can make costs for ever. */
   readonly creations: RateLimits
+  /** Makes it; false when the name is taken. */
+  readonly inserts: Gathered<Session, boolean>
   readonly registry: Registry
   readonly clock: Clock
 }
@@ -50,7 +53,7 @@ export async function createNew(deps: FindDeps, principal: Principal, request: C
 
 /** Undefined: the name is taken. */
 async function create(
-  { db, registry, clock, creations }: FindDeps,
+  { inserts, registry, clock, creations }: FindDeps,
   { user_id }: Principal,
   request: ChatRequest,
 ): Promise<Session | undefined> {
@@ -66,7 +69,7 @@ async function create(
     ...{ state: "initialized", lifecycle: "created", last_seq: 0, epoch: newId("epoch") },
     ...{ create_time: now, update_time: now, deleted_at: null },
   }
-  return (await insertSession(db, session)) ? session : undefined
+  return (await inserts.do(session)) ? session : undefined
 }
 
 /** The caller's session of this name; missing, deleted and foreign ones are all `not_found`. */

@@ -13,8 +13,8 @@ import type { Lifecycle, Session } from "../protocol/session.ts"
 import { RateLimits } from "../rate-limit.ts"
 import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
-import { LifecycleMoves } from "../store/lifecycle-moves.ts"
-import { pauseAll } from "../store/session-changes.ts"
+import { Gathered } from "../store/gathered.ts"
+import { insertSessions, moveLifecycles, pauseAll } from "../store/session-changes.ts"
 import type { Writer } from "../store/writer.ts"
 import type { Accepted } from "./ask.ts"
 import { type ActiveSession, Audience } from "./audience.ts"
@@ -61,7 +61,7 @@ export class ChatManager {
   readonly #changes: ChangeDeps
   readonly #chats: LiveChats
   readonly #presence: Presence
-  readonly #pauses: LifecycleMoves
+  readonly #pauses: Gathered<string, boolean>
   readonly #audience: Audience
   readonly #messages: MessageHandler
   readonly #turns: TurnRunner
@@ -77,11 +77,12 @@ export class ChatManager {
       db,
       registry: deps.registry,
       clock,
+      inserts: new Gathered<Session, boolean>(clock, (made) => insertSessions(db, made)),
       creations: new RateLimits(clock, { rate: new_chats_rate / 60, burst }),
     }
     this.#changes = { db, emitter, clock }
-    const moves = (to: Lifecycle) => new LifecycleMoves(db, clock, to, lifecyclesBefore(to))
-    const wakes = moves("active")
+    const moves = (to: Lifecycle) =>
+      new Gathered<string, boolean>(clock, (ids) => moveLifecycles(db, ids, lifecyclesBefore(to), to))
     this.#pauses = moves("paused")
     this.#chats = new LiveChats({
       ...{ db, bus, clock, log, fanOut },
@@ -91,13 +92,13 @@ export class ChatManager {
       onHere: (chat, note) => this.#presence.heard(chat, note),
       onIdle: async (chat) => this.#rest(chat),
     })
-    this.#presence = new Presence({
-      ...{ bus, clock, instance: deps.instance, chats: this.#chats, peek: (id) => this.#chats.peek(id) },
-    })
+    const peek = (id: string) => this.#chats.peek(id)
+    this.#presence = new Presence({ bus, clock, instance: deps.instance, chats: this.#chats, peek })
     const { max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user } = config.chat
     this.#audience = new Audience({
-      ...{ db, emitter, chats: this.#chats, presence: this.#presence, instance: deps.instance, wakes },
+      ...{ db, emitter, chats: this.#chats, presence: this.#presence, instance: deps.instance },
       hereIn: (chat) => this.#presence.of(chat),
+      wakes: moves("active"),
       ...{ max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user },
     })
     this.#turns = new TurnRunner({ ...deps, emitter, chats: this.#chats })
@@ -240,7 +241,7 @@ export class ChatManager {
   async #rest({ session: { id } }: LiveChat): Promise<void> {
     const watched = this.#presence.isElsewhere(id)
     this.#presence.forget(id)
-    if (!watched) await this.#pauses.move(id)
+    if (!watched) await this.#pauses.do(id)
   }
 
   #refuseWhenDraining(): void {

@@ -14,6 +14,7 @@ import { type StoreHealth, withHealth, withStoreErrors } from "./faults.ts"
 import { holdLock, LockedError } from "./lock.ts"
 import { Replica } from "./replica.ts"
 import * as schema from "./schema.ts"
+import { withSerialWrites } from "./serial-writes.ts"
 
 export interface Database {
   /** Typed reads and single statements. */
@@ -100,7 +101,10 @@ function openServer(
   const client = openAt("DATABASE_URL", () => {
     const authToken = auth_token === undefined ? {} : { authToken: auth_token }
     const inTime = (request: Request) => fetch(request, { signal: AbortSignal.timeout(patience_ms) })
-    return withHealth(createClient({ url, ...authToken, fetch: inTime }), health)
+    return withSerialWrites(withHealth(createClient({ url, ...authToken, fetch: inTime }), health), {
+      clock,
+      patience_ms,
+    })
   })
   const replica = replica_url
     ? openAt("DATABASE_REPLICA_URL", () => new Replica({ url: replica_url, auth_token, clock, log }))

@@ -15,25 +15,31 @@ export async function sessionByName(db: Database, user_id: number, chat_id: stri
   return rows[0]?.session
 }
 
-/** Makes the session unless the name is taken; false when it is. */
-export async function insertSession(db: Database, session: Session): Promise<boolean> {
-  const rows = await db.orm.insert(sessions).values(session).onConflictDoNothing().returning({ id: sessions.id })
-  return rows.length > 0
+/** Makes the sessions whose names are not taken; says of each whether it was made. Of two with one name it is the first. */
+export async function insertSessions(db: Database, made: readonly Session[]): Promise<boolean[]> {
+  const rows = await db.orm
+    .insert(sessions)
+    .values([...made])
+    .onConflictDoNothing()
+    .returning({ id: sessions.id })
+  const ids = new Set(rows.map(({ id }) => id))
+  return made.map(({ id }) => ids.has(id))
 }
 
-/** Moves the lifecycles on from one of `from`; gives back the ids of those that were in one of them. */
+/** Moves the lifecycles on from one of `from`; says of each whether it was in one of them. Of two for one session one is true. */
 export async function moveLifecycles(
   db: Database,
   ids: readonly string[],
   from: readonly Lifecycle[],
   to: Lifecycle,
-): Promise<string[]> {
+): Promise<boolean[]> {
   const rows = await db.orm
     .update(sessions)
     .set({ lifecycle: to })
     .where(and(among(ids), inArray(sessions.lifecycle, [...from])))
     .returning({ id: sessions.id })
-  return rows.map(({ id }) => id)
+  const moved = new Set(rows.map(({ id }) => id))
+  return ids.map((id) => moved.delete(id))
 }
 
 /** Nobody is there any more: of these chats, or of all when the caller is the database's only instance. */

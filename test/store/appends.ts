@@ -3,7 +3,7 @@ import { newId } from "../../src/ids.ts"
 import type { Session } from "../../src/protocol/session.ts"
 import type { Append, NewMessage } from "../../src/store/append.ts"
 import type { Database } from "../../src/store/database.ts"
-import { insertSession } from "../../src/store/session-changes.ts"
+import { insertSessions } from "../../src/store/session-changes.ts"
 
 export const time = "2026-01-01T00:00:00.000Z"
 export const lease = { instance: "ins_1", lease_expires_at: 15_000 }
@@ -16,7 +16,7 @@ export async function openChat(db: Database, over: Partial<Session> = {}): Promi
     ...{ create_time: time, update_time: time, deleted_at: null },
     ...over,
   }
-  if (!(await insertSession(db, session))) throw new Error(`there is a chat ${session.id}`)
+  if (!(await insertSessions(db, [session]))[0]) throw new Error(`there is a chat ${session.id}`)
   return session
 }
 

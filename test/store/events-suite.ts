@@ -5,7 +5,7 @@ import { newId } from "../../src/ids.ts"
 import { eventsSince, loadChat, messageByClientId, sessionByKey, snapshotOf } from "../../src/store/events.ts"
 import {
   deletableMessages,
-  insertSession,
+  insertSessions,
   moveLifecycles,
   pauseAll,
   sessionByName,
@@ -132,11 +132,11 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
       await using it = await open()
       const chat = await openChat(it.db, { chat_id: "mine" })
       const again = { ...chat, id: newId("session") }
-      expect(await insertSession(it.db, again)).toBe(false)
-      expect(await insertSession(it.db, { ...again, user_id: 2 })).toBe(true)
+      expect(await insertSessions(it.db, [again])).toEqual([false])
+      expect(await insertSessions(it.db, [{ ...again, user_id: 2 }])).toEqual([true])
       const writer = new Writer(it.db, systemClock)
       await writer.append(appendOf(chat, { session: { deleted_at: time, state: "ended", lifecycle: "ended" } }))
-      expect(await insertSession(it.db, again)).toBe(false)
+      expect(await insertSessions(it.db, [again])).toEqual([false])
       expect(await sessionByName(it.db, 1, "mine")).toMatchObject({ id: chat.id, deleted_at: time })
       expect(await sessionByName(it.db, 2, "mine")).toMatchObject({ id: again.id, deleted_at: null })
       expect(await sessionByName(it.db, 3, "mine")).toBeUndefined()
@@ -150,7 +150,7 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
         id,
         chat_id: "second",
       }))
-      const made = await Promise.all(both.map((session) => insertSession(it.db, session)))
+      const made = (await Promise.all(both.map((session) => insertSessions(it.db, [session])))).flat()
       expect(made.filter(Boolean)).toHaveLength(1)
       expect((await sessionByName(it.db, 1, "second"))?.id).toBe(both[made.indexOf(true)]?.id ?? "")
     })
@@ -158,11 +158,11 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
     test("the lifecycle moves only from where it was said to be", async () => {
       await using it = await open()
       const { id } = await openChat(it.db)
-      expect(await moveLifecycles(it.db, [id], ["active"], "paused")).toEqual([])
-      expect(await moveLifecycles(it.db, [id], ["created", "paused"], "active")).toEqual([id])
-      expect(await moveLifecycles(it.db, [id], ["created", "paused"], "active")).toEqual([])
+      expect(await moveLifecycles(it.db, [id], ["active"], "paused")).toEqual([false])
+      expect(await moveLifecycles(it.db, [id], ["created", "paused"], "active")).toEqual([true])
+      expect(await moveLifecycles(it.db, [id], ["created", "paused"], "active")).toEqual([false])
       expect(await sessionByKey(it.db, id)).toMatchObject({ lifecycle: "active" })
-      expect(await moveLifecycles(it.db, [newId("session")], ["created"], "active")).toEqual([])
+      expect(await moveLifecycles(it.db, [newId("session")], ["created"], "active")).toEqual([false])
     })
 
     test("chats that nobody is in any more are paused: the named ones, or all; only those that were active", async () => {

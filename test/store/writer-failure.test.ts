@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { ChatError } from "../../src/errors.ts"
 import { loadChat } from "../../src/store/events.ts"
-import { insertSession } from "../../src/store/session-changes.ts"
+import { insertSessions } from "../../src/store/session-changes.ts"
 import { renewLeases } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything, openTestDatabase } from "../support/database.ts"
@@ -54,14 +54,14 @@ test("a single statement that met the lock does not spoil the commits after it (
   const chat = await openChat(db)
   await using lock = await lockFile(db.label)
   const outcomes = await Promise.allSettled([
-    insertSession(db, { ...chat, id: "ses_other", chat_id: "other" }),
+    insertSessions(db, [{ ...chat, id: "ses_other", chat_id: "other" }]),
     renewLeases(db, lease.instance, ["trn_1"], 1),
     loadChat(db, chat.id),
   ])
   expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"])
   await lock.release()
   expect(await writer.append(appendOf(chat))).toEqual({ seqs: [1] })
-  expect(await insertSession(db, { ...chat, id: "ses_other", chat_id: "other" })).toBe(true)
+  expect(await insertSessions(db, [{ ...chat, id: "ses_other", chat_id: "other" }])).toEqual([true])
 })
 
 test("what runs on the connection that had to be given up is done on the new one", async () => {
