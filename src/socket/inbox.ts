@@ -83,10 +83,11 @@ export class Inbox {
     const connection = this.#connection
     // What has no cause is a state of the service, such as draining, and no fault.
     if (error.row.http >= 500 && error.cause !== undefined) {
-      connection.deps.log.error(
-        { trace_id, chat_id, code: error.code, err: error.cause },
-        "a frame could not be handled",
-      )
+      const { log } = connection.deps
+      const about = { trace_id, chat_id, code: error.code, err: error.cause }
+      // That the store is away is told by `readyz`; each frame that meets it is no fault of its own.
+      if (error.code === "store_unavailable") log.warn(about, "a frame could not be handled yet")
+      else log.error(about, "a frame could not be handled")
     }
     // What concerns the URL's chat may end the connection. Another chat's trouble does not, nor does a token that is not
     // taken: the one before it holds until its end (P7.4).
