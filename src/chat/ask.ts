@@ -73,7 +73,7 @@ export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
     open: true,
     ...(client_id === null ? {} : { once: { user_id: caller.principal.user_id, client_id } }),
     ...(said.base_seq === undefined ? {} : { base_seq: said.base_seq }),
-    ...(said.after === undefined ? {} : { after: { user_id: caller.principal.user_id, client_id: said.after } }),
+    ...(said.after === undefined ? {} : { after: { user_id: caller.principal.user_id, client_ids: said.after } }),
   }
 }
 

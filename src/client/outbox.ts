@@ -200,15 +200,15 @@ export class Outbox {
       this.#cancelTimer = clock.after(Math.max(0, due - clock.now()), () => this.#repeat())
   }
 
-  /** Names the message before it, if that one is not acked: should it be refused for the moment, this one may not pass it. */
+  /** Names the messages before it that are not acked: should one of them be refused for the moment, this one may not pass it. */
   #inOrder({ type, data, id }: Entry): object {
     if (type !== "message" || isChanging(data)) return data
-    let before: Entry | undefined
+    const after: string[] = []
     for (const entry of this.#line.values()) {
       if (entry.id === id) break
-      if (entry.type === "message" && !isChanging(entry.data)) before = entry
+      if (entry.type === "message" && !isChanging(entry.data)) after.push(entry.id)
     }
-    return before ? { ...data, after: before.id } : data
+    return after.length > 0 ? { ...data, after } : data
   }
 
   /** Sends again what should have been answered by now. */

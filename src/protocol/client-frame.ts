@@ -25,8 +25,8 @@ const said = {
   policy: Policy.optional(),
   /** The last `seq` that the person had seen: if more was said since, the message is refused with `conflict` (P3.6). */
   base_seq: Cursor.optional(),
-  /** The `id` of the message that the sender said just before: if that one is not there, this one is refused (P3.7). */
-  after: ClientId.optional(),
+  /** The `id`s of messages that the sender said before this one: if one of them is not there, this one is refused (P3.7). */
+  after: z.array(ClientId).max(64).optional(),
   /** Free JSON of the client, at most 4,096 characters as text. */
   extra: Text.max(4096).optional(),
 }

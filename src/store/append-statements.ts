@@ -34,8 +34,9 @@ const conditions: Record<keyof Guarded, string> = {
   where t.session_id = s.id and t.state in ('queued', 'running') and t.id not in (select value from json_each(a.value, '$.guard.line')))))`,
   base_seq: `(a.value ->> '$.guard.base_seq' is null or not exists (select 1 from messages m where m.session_id = s.id
   and m.seq > a.value ->> '$.guard.base_seq'))`,
-  after: `(a.value ->> '$.guard.after.client_id' is null or exists (select 1 from messages m where m.session_id = s.id
-  and m.user_id = a.value ->> '$.guard.after.user_id' and m.client_id = a.value ->> '$.guard.after.client_id'))`,
+  after: `(a.value -> '$.guard.after' is null or not exists (select 1 from json_each(a.value, '$.guard.after.client_ids') c
+  where not exists (select 1 from messages m where m.session_id = s.id
+  and m.user_id = a.value ->> '$.guard.after.user_id' and m.client_id = c.value)))`,
   untouched: `(a.value ->> '$.guard.untouched.ref' is null or not exists (select 1 from events v where v.session_id = s.id
   and v.kind = 'status' and v.ref = a.value ->> '$.guard.untouched.ref' and v.seq > a.value ->> '$.guard.untouched.since'))`,
   revised_once: `(a.value ->> '$.guard.revised_once' is null or not exists (select 1 from events v where v.session_id = s.id

@@ -50,8 +50,8 @@ export interface Guard {
   readonly line?: readonly string[]
   /** Nobody, person or bot, said anything after this place (P3.6). */
   readonly base_seq?: number
-  /** This message of the same person is there (P3.7). */
-  readonly after?: { readonly user_id: number; readonly client_id: string }
+  /** These messages of the same person are there (P3.7). */
+  readonly after?: { readonly user_id: number; readonly client_ids: readonly string[] }
   /** Nothing about this message was changed after this place. */
   readonly untouched?: { readonly ref: string; readonly since: number }
   /** No edit or rating was made under this id (P3.3). */

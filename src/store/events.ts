@@ -120,6 +120,21 @@ export async function snapshotOf(db: Database, session_id: string, limit: number
   return { last_seq: session[0]?.last_seq ?? 0, messages: rows.map(({ message }) => message).reverse() }
 }
 
+/** Are all of these messages of a person in the chat? */
+export async function areThere(
+  db: Database,
+  session_id: string,
+  { user_id, client_ids }: { readonly user_id: number; readonly client_ids: readonly string[] },
+): Promise<boolean> {
+  const these = [...new Set(client_ids)]
+  const said = and(
+    eq(messages.session_id, session_id),
+    eq(messages.user_id, user_id),
+    inArray(messages.client_id, these),
+  )
+  return (await db.orm.select({ id: messages.id }).from(messages).where(said)).length === these.length
+}
+
 /** Has anybody, person or bot, said anything after `seq`? */
 export async function saidSince(db: Database, session_id: string, seq: number): Promise<boolean> {
   const later = and(eq(messages.session_id, session_id), gt(messages.seq, seq))

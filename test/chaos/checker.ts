@@ -64,6 +64,24 @@ function aboutOf(event: DurableEvent): string | null | undefined {
   return "id" in event.data ? event.data.id : event.data.turn_id
 }
 
+/** The client sends again what was not answered for so long, in milliseconds. */
+const sentAgain = 5000
+
+/**
+ * Was this refused message sent more than once, or its first try given up by the service because the store did not answer? Then an
+ * earlier copy may have come through after the refusal (P3.4).
+ */
+function mayBeUnderWay(entries: Judged["entries"], refused: number): boolean {
+  const last = entries[refused]
+  if (last?.happened.kind !== "refused") return false
+  const { id } = last.happened
+  const line = entries.slice(0, refused).filter(({ device }) => device === last.device)
+  const from = line.findLastIndex(({ happened }) => happened.kind === "sent" && happened.id === id)
+  const between = line.slice(from + 1).map(({ happened }) => happened)
+  const broken = between.some((one) => one.kind === "told" || (one.kind === "connection" && one.state === "waiting"))
+  return broken || last.at - (line[from]?.at ?? 0) >= sentAgain
+}
+
 /** Acked is kept, once, where it was said to be; refused is not kept; nothing is there that nobody said. */
 function acksOf({ entries, logged, final }: Judged, tell: Tell): void {
   const texts = new Set<string>()
@@ -74,13 +92,13 @@ function acksOf({ entries, logged, final }: Judged, tell: Tell): void {
   const hope = (id: string, text: string, by: 1 | -1) => {
     for (const key of [id, canonical([id, text])]) hopes.set(key, (hopes.get(key) ?? 0) + by)
   }
-  for (const { device, happened } of entries) {
+  for (const [place, { device, happened }] of entries.entries()) {
     if (happened.kind === "edited") texts.add(canonical([happened.message_id, happened.text]))
     if (happened.kind === "sent") {
       texts.add(canonical([happened.id, happened.text]))
       hope(happened.id, happened.text, 1)
     }
-    if (happened.kind === "refused") {
+    if (happened.kind === "refused" && !mayBeUnderWay(entries, place)) {
       hope(happened.id, happened.text, -1)
       refusals.set(happened.id, happened.code)
     }

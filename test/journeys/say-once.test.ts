@@ -169,16 +169,17 @@ test("[P3.5] seq is null in the ack of a frame that leaves nothing in the log", 
 test("[P3.7] a message that comes after one which was refused, or lost, is refused too, and taken when that one is there", async () => {
   await using chat = await startTestServer()
   const connect = () => chat.connect({ chat: "c1" })
-  const say = async (id: string, after?: string) =>
-    (await connect()).ask({ type: "message", data: { text: id, ...(after ? { after } : {}) }, id })
+  const say = async (id: string, ...after: string[]) =>
+    (await connect()).ask({ type: "message", data: { text: id, ...(after.length > 0 ? { after } : {}) }, id })
   expect(await say("m2", "m1")).toMatchObject({ type: "error", data: { code: "out_of_order", retry: true } })
   expect(await say("m1")).toMatchObject({ type: "ack", data: { seq: 1 } })
   expect(await say("m2", "m1")).toMatchObject({ type: "ack", data: { dup: false } })
+  expect(await say("m4", "m1", "m3", "m2")).toMatchObject({ type: "error", data: { code: "out_of_order" } })
   // What is there is a dup, whatever it names.
   expect(await say("m2", "m0")).toMatchObject({ type: "ack", data: { dup: true } })
   // Another person's message of that name is not this one's.
   const stranger = await chat.connect({ chat: "c1", user: 2 })
-  expect(await stranger.ask({ type: "message", data: { text: "hi", after: "m1" }, id: "s" })).toMatchObject({
+  expect(await stranger.ask({ type: "message", data: { text: "hi", after: ["m1"] }, id: "s" })).toMatchObject({
     data: { code: "out_of_order" },
   })
 })

@@ -60,7 +60,7 @@ const everyGuard: Required<Append["guard"]> = {
   joinable: { turn_id: "t", user_id: 1 },
   line: ["t"],
   base_seq: 1,
-  after: { user_id: 1, client_id: "c" },
+  after: { user_id: 1, client_ids: ["c"] },
   untouched: { ref: "m", since: 1 },
   revised_once: "c",
   question: "i",
