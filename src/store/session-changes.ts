@@ -1,5 +1,5 @@
 // Changes of a session that leave nothing in its log: it comes to be, and its person comes and goes.
-import { and, eq, inArray, isNull, sql } from "drizzle-orm"
+import { and, eq, getTableColumns, inArray, isNull, sql } from "drizzle-orm"
 import type { Lifecycle, Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
 import { rowOf } from "./row-json.ts"
@@ -17,14 +17,17 @@ export async function sessionByName(db: Database, user_id: number, chat_id: stri
 
 /** Makes the sessions whose names are not taken; says of each whether it was made. Of two with one name it is the first. */
 export async function insertSessions(db: Database, made: readonly Session[]): Promise<boolean[]> {
-  const rows = await db.orm
-    .insert(sessions)
-    .values([...made])
-    .onConflictDoNothing()
-    .returning({ id: sessions.id })
+  // One parameter, however many there are.
+  const rows = await db.orm.all<{ id: string }>(sql`insert into ${sessions} (${fields})
+    select ${values} from json_each(${JSON.stringify(made)}) where true
+    on conflict do nothing returning id`)
   const ids = new Set(rows.map(({ id }) => id))
   return made.map(({ id }) => ids.has(id))
 }
+
+const names = Object.keys(getTableColumns(sessions))
+const fields = sql.raw(names.join(", "))
+const values = sql.raw(names.map((name) => `value ->> '${name}'`).join(", "))
 
 /** Moves the lifecycles on from one of `from`; says of each whether it was in one of them. Of two for one session one is true. */
 export async function moveLifecycles(
