@@ -9,13 +9,11 @@ import type { Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
-import type { Presence } from "./presence.ts"
 import { type ResumeDeps, type ResumeRequest, resume } from "./resume.ts"
 import { mayLifecycle } from "./state.ts"
 
 export interface AudienceDeps extends ResumeDeps {
   readonly chats: LiveChats
-  readonly presence: Presence
   readonly emitter: Emitter
   /** By session id: makes it active; false when it was, or has ended. */
   readonly wakes: Gathered<string, boolean>

@@ -92,12 +92,10 @@ export class ChatManager {
       onHere: (chat, note) => this.#presence.heard(chat, note),
       onIdle: async (chat) => this.#rest(chat),
     })
-    const peek = (id: string) => this.#chats.peek(id)
-    this.#presence = new Presence({ bus, clock, instance: deps.instance, chats: this.#chats, peek })
+    this.#presence = new Presence({ bus, clock, instance: deps.instance, chats: this.#chats })
     const { max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user } = config.chat
     this.#audience = new Audience({
       ...{ db, emitter, chats: this.#chats, presence: this.#presence, instance: deps.instance },
-      hereIn: (chat) => this.#presence.of(chat),
       wakes: moves("active"),
       ...{ max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user },
     })

@@ -11,10 +11,8 @@ export interface PresenceDeps {
   readonly bus: Bus
   readonly clock: Clock
   readonly instance: string
-  /** A chat that is in memory here. */
-  peek(session_id: string): LiveChat | undefined
-  /** All of them. */
-  readonly chats: Iterable<LiveChat>
+  /** Those that are in memory here. */
+  readonly chats: Iterable<LiveChat> & { peek(session_id: string): LiveChat | undefined }
 }
 
 type Users = Readonly<Record<string, number>>
@@ -152,7 +150,7 @@ export class Presence {
   #sweep(): void {
     const before = this.#deps.clock.now() - forgetAfter
     for (const [session_id, known] of this.#elsewhere) {
-      const chat = this.#deps.peek(session_id)
+      const chat = this.#deps.chats.peek(session_id)
       for (const [instance, { heard_at }] of known) if (heard_at < before) known.delete(instance)
       if (known.size === 0) this.#elsewhere.delete(session_id)
       if (!chat) continue

@@ -1,11 +1,12 @@
 // Joining a chat and coming back to it: what was missed, then what is being said, then live; without a seam (section 5).
 import { encode } from "../protocol/codec.ts"
-import type { Here, Joined } from "../protocol/server-frame.ts"
+import type { Joined } from "../protocol/server-frame.ts"
 import type { Database } from "../store/database.ts"
 import { eventsSince, snapshotOf } from "../store/events.ts"
 import type { Follower } from "./follower.ts"
 import { frameOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
+import type { Presence } from "./presence.ts"
 import type { Sent } from "./ring.ts"
 
 export interface ResumeRequest {
@@ -18,8 +19,7 @@ export interface ResumeRequest {
 export interface ResumeDeps {
   readonly db: Database
   readonly instance: string
-  /** Who looks at the chat. */
-  hereIn(chat: LiveChat): Here
+  readonly presence: Presence
   readonly max_replay_events: number
   readonly max_history_messages: number
 }
@@ -57,7 +57,7 @@ export async function resume(
     ...(snapshot ? { snapshot: snapshot.messages } : {}),
     turns: [...chat.turns],
     question: chat.question,
-    here: deps.hereIn(chat),
+    here: deps.presence.of(chat),
   }
   follower.send(encode({ type: "start", data: joined, ...envelope }))
   // A snapshot alone can be more than a socket takes at once (P7.5), and so can a page of long messages.

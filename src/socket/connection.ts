@@ -176,7 +176,10 @@ export class Connection implements Follower {
       this.chats.enter(await this.deps.manager.dispatchClient(this.principal, request))
     } catch (thrown) {
       const error = ChatError.from(thrown)
-      if (error.code === "internal") this.deps.log.error({ err: error.cause }, "a connection could not be made")
+      const about = { code: error.code, err: error.cause }
+      if (error.code === "internal") this.deps.log.error(about, "a connection could not be made")
+      // Else only the client would know that the store was away, and nobody why.
+      else if (error.cause !== undefined) this.deps.log.warn(about, "a connection could not be made yet")
       this.close(error)
     }
   }

@@ -9,7 +9,7 @@ interface Waiting<Work, Result> {
   reject(error: unknown): void
 }
 
-/** Rows in one statement: SQLite takes 32,766 parameters. */
+/** Rows in one statement: it holds up everybody else's writes for so long. */
 const most = 500
 
 export class Gathered<Work, Result> {
