@@ -31,9 +31,15 @@ export const errorTable = {
   chat_exists: { http: 409, close: null, retry: false },
   busy: { http: 409, close: null, retry: true },
   no_question: { http: 409, close: null, retry: false },
+  question_expired: { http: 410, close: null, retry: false },
+  bad_answer: { http: 422, close: null, retry: false },
   chat_deleted: { http: 410, close: 4510, retry: false },
   frame_too_large: { http: 413, close: null, retry: false },
   message_too_long: { http: 413, close: null, retry: false },
+  file_too_large: { http: 413, close: null, retry: false },
+  file_type: { http: 415, close: null, retry: false },
+  file_unreadable: { http: 422, close: null, retry: false },
+  too_many_files: { http: 429, close: null, retry: false },
   upgrade_required: { http: 426, close: null, retry: false },
   queue_full: { http: 429, close: null, retry: true },
   rate_limited: { http: 429, close: null, retry: true },
@@ -50,6 +56,16 @@ export const errorTable = {
   model_failed: { http: 502, close: null, retry: true },
   model_cut: { http: 502, close: null, retry: true },
   model_timeout: { http: 504, close: null, retry: true },
+  engine_unauthorized: { http: 502, close: null, retry: false },
+  engine_refused: { http: 502, close: null, retry: false },
+  engine_busy: { http: 503, close: null, retry: true },
+  engine_failed: { http: 502, close: null, retry: true },
+  engine_lost: { http: 502, close: null, retry: true },
+  engine_timeout: { http: 504, close: null, retry: true },
+  tools_unavailable: { http: 502, close: null, retry: true },
+  too_many_steps: { http: 500, close: null, retry: true },
+  handler_timeout: { http: 504, close: null, retry: true },
+  handler_flooded: { http: 500, close: null, retry: false },
   answer_too_long: { http: 500, close: null, retry: false },
   handler_failed: { http: 500, close: null, retry: true },
   too_many_attempts: { http: 500, close: null, retry: true },
@@ -68,6 +84,8 @@ export interface ErrorOptions {
   readonly params?: ErrorParams
   /** How long to wait before trying again, in milliseconds. */
   readonly retry_after_ms?: number | undefined
+  /** Of an answer to a question: what is wrong with each field, in the caller's language. */
+  readonly fields?: Readonly<Record<string, string>> | undefined
   /** The fault behind it; goes to the log, never to the caller. */
   readonly cause?: unknown
 }
@@ -77,6 +95,7 @@ export class ChatError extends Error {
   readonly code: ErrorCode
   readonly params: ErrorParams
   readonly retry_after_ms: number | undefined
+  readonly fields: Readonly<Record<string, string>> | undefined
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     super(code, { cause: options.cause })
@@ -84,6 +103,7 @@ export class ChatError extends Error {
     this.code = code
     this.params = options.params ?? {}
     this.retry_after_ms = options.retry_after_ms
+    this.fields = options.fields
   }
 
   get row(): ErrorRow {

@@ -6,6 +6,7 @@ const prefixes = {
   message: "msg",
   turn: "trn",
   input: "inp",
+  file: "fil",
   instance: "ins",
   connection: "con",
 } as const

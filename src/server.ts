@@ -7,6 +7,8 @@ import type { Bus } from "./bus/bus.ts"
 import { openMemoryBus } from "./bus/memory.ts"
 import { ChatManager } from "./chat/manager.ts"
 import { type Clock, delay, systemClock } from "./clock.ts"
+import { ChatError } from "./errors.ts"
+import type { Files } from "./handlers/files.ts"
 import type { Handler } from "./handlers/handler.ts"
 import { createRegistry, type RouteName } from "./handlers/registry.ts"
 import { createApp } from "./http/app.ts"
@@ -18,6 +20,7 @@ import { fanOutOf } from "./socket/topics.ts"
 import { answerHeaders, isChatUpgrade, readVisit, type SocketData } from "./socket/upgrade.ts"
 import { openSockets } from "./socket/websocket.ts"
 import { type Database, migrateDatabase, openDatabase } from "./store/database.ts"
+import { openGraphCheckpoints } from "./store/graph-checkpoints.ts"
 import { Writer } from "./store/writer.ts"
 
 export interface ServerOverrides {
@@ -67,6 +70,8 @@ export async function startServer(
       config,
       instance,
       fanOut,
+      graphs: openGraphCheckpoints(db),
+      filesOf: () => noFiles,
     })
     const deps: ConnectionDeps = {
       ...{ manager, clock, log },
@@ -124,6 +129,9 @@ export async function startServer(
 async function openBus({ nats_url: url }: Config, name: string, log: Log): Promise<Bus> {
   return url ? (await import("./bus/nats.ts")).openNatsBus({ url, name, log }) : openMemoryBus()
 }
+
+const notFound = () => Promise.reject(new ChatError("not_found", { params: { what: "file" } }))
+const noFiles: Files = { bytes: notFound, text: notFound, save: notFound }
 
 function itself<T>(real: T): T {
   return real

@@ -1,10 +1,11 @@
 // The bot's message in the making: joins the handler's events, streams them in coalesced deltas, keeps a checkpoint.
 import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
-import type { HandlerEvent } from "../handlers/handler.ts"
+import type { CheckedEvent } from "../handlers/handler.ts"
 import type { Part, Usage } from "../protocol/message.ts"
 import type { Progress } from "../protocol/server-frame.ts"
 import type { ResumeFrom } from "../store/schema.ts"
+import { shownPart } from "./shown-part.ts"
 import { generationOf } from "./streams.ts"
 
 /** Deltas of so many milliseconds travel as one; the first goes at once. */
@@ -71,9 +72,7 @@ export class Answer {
   #beginAgain({ text, reasoning, parts }: Draft): void {
     const about = this.#about
     if (reasoning) this.#deps.publish({ kind: "reasoning", ...about, offset: 0, text: reasoning })
-    for (const part of parts) {
-      if (part.type === "tool" || part.type === "step") this.#show(part)
-    }
+    for (const part of parts) this.#show(part)
     this.#deps.publish({ kind: "text", ...about, offset: 0, text })
     this.#sent.reasoning = reasoning
     this.#sent.text = text
@@ -105,7 +104,7 @@ export class Answer {
     return [...(reasoning ? [{ type: "reasoning" as const, text: reasoning }] : []), ...this.#parts.values()]
   }
 
-  add(event: Exclude<HandlerEvent, { type: "question" | "title" }>): void {
+  add(event: Exclude<CheckedEvent, { type: "question" | "title" }>): void {
     switch (event.type) {
       case "text":
       case "reasoning":
@@ -116,6 +115,21 @@ export class Answer {
         return
       case "step":
         this.#show({ type: "step", ...event.step })
+        return
+      case "citation":
+        this.#show({ type: "citation", ...event.citation })
+        return
+      case "guide":
+        this.#show({ type: "guide", ...event.guide })
+        return
+      case "suggestions":
+        this.#show({ type: "suggestions", questions: event.questions })
+        return
+      case "file":
+        this.#show({ type: "file", ...event.file })
+        return
+      case "rewrite":
+        this.#rewrite(event.offset, event.text)
         return
       case "usage":
         this.usage = event.usage
@@ -145,9 +159,7 @@ export class Answer {
 
   #say(kind: Kind, piece: string): void {
     if (piece === "") return
-    if (this.#length + piece.length > this.#deps.limit) {
-      throw new ChatError("answer_too_long", { params: { limit: this.#deps.limit } })
-    }
+    if (this.#length + piece.length > this.#deps.limit) this.#tooLong()
     // U+0000 would end the text in SQLite's JSON functions; no person can see it either way.
     this.#waiting[kind] += piece.replaceAll("\0", "\uFFFD")
     if (this.#tick === null) {
@@ -181,15 +193,26 @@ export class Answer {
     this.#deps.publish({ kind, ...this.#about, offset, text })
   }
 
-  #show(part: Extract<Part, { type: "tool" | "step" }>): void {
+  #show(part: Part): void {
+    const shown = shownPart(part)
+    if (!shown) return
     this.#flushWhole()
-    if (part.type === "tool") {
-      this.#parts.set(`tool ${part.tool_call_id}`, part)
-      this.#deps.publish({ kind: "tool", ...this.#about, tool: part })
-    } else {
-      this.#parts.set(`step ${part.step_id}`, part)
-      this.#deps.publish({ kind: "step", ...this.#about, step: part })
-    }
+    this.#parts.set(shown.key, part)
+    this.#deps.publish({ ...shown.told, ...this.#about })
+  }
+
+  #rewrite(offset: number, text: string): void {
+    this.#flush("text", this.#waiting.text.length)
+    const kept = this.#sent.text.slice(0, offset)
+    if (this.#length - (this.#sent.text.length - kept.length) + text.length > this.#deps.limit) this.#tooLong()
+    const whole = text.replaceAll("\0", "\uFFFD").toWellFormed()
+    this.#sent.text = kept + whole
+    this.#deps.publish({ kind: "text", ...this.#about, offset: kept.length, text: whole, rewrite: true })
+    this.#keep()
+  }
+
+  #tooLong(): never {
+    throw new ChatError("answer_too_long", { params: { limit: this.#deps.limit } })
   }
 
   #keep(): void {

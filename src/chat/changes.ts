@@ -108,6 +108,8 @@ export async function speak(
           client_id: null,
           reply_to: null,
           liked: 0,
+          comment: null,
+          copied: false,
         },
         ...{ usage: null, create_time, deleted_at: null },
       },

@@ -66,7 +66,8 @@ async function create(
   const now = timestamp(clock.now())
   const session: Session = {
     ...{ id: newId("session"), user_id, chat_id, flow_id, chat_type, topic, logo },
-    ...{ state: "initialized", lifecycle: "created", last_seq: 0, epoch: newId("epoch") },
+    ...{ state: "initialized", lifecycle: "created", head: null, last_seq: 0, epoch: newId("epoch") },
+    ...{ likes: 0, dislikes: 0, copies: 0, read_seq: 0 },
     ...{ create_time: now, update_time: now, deleted_at: null },
   }
   return (await inserts.do(session)) ? session : undefined

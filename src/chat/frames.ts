@@ -48,8 +48,8 @@ export function openTurnOf(turn: TurnRow): OpenTurn {
 }
 
 export function questionOf(input: InputRow): Question {
-  const { id, turn_id, prompt, schema, create_time } = input
-  return { input_id: id, turn_id, prompt, schema: schema as Question["schema"], create_time }
+  const { id, turn_id, prompt, fields, create_time, expires_at } = input
+  return { input_id: id, turn_id, prompt, fields, create_time, expires_at }
 }
 
 export interface ChatView {
@@ -59,6 +59,6 @@ export interface ChatView {
 }
 
 export function statusOf({ session, turns, question }: ChatView, changed: Status["changed"] = []): Status {
-  const { state, lifecycle, topic, logo } = session
-  return { state, lifecycle, topic, logo, turns: [...turns], question, changed }
+  const { state, lifecycle, topic, logo, head } = session
+  return { state, lifecycle, topic, logo, turns: [...turns], question, head, changed }
 }

@@ -39,9 +39,10 @@ import { Presence } from "./presence.ts"
 import type { ResumeRequest } from "./resume.ts"
 import { startSafetyNet } from "./safety-net.ts"
 import { lifecyclesBefore } from "./state.ts"
+import type { TurnDeps } from "./turn.ts"
 import { TurnRunner } from "./turn-runner.ts"
 
-export interface ManagerDeps {
+export interface ManagerDeps extends Pick<TurnDeps, "filesOf" | "graphs"> {
   readonly db: Database
   readonly writer: Writer
   readonly bus: Bus

@@ -47,6 +47,9 @@ export class MessageHandler {
         return this.processEdit({ ...incoming, said })
       case "feedback":
         return rateMessage(this.#deps, { ...incoming, said })
+      case "regenerate":
+      case "switch":
+        throw new ChatError("not_found", { params: { what: "message" } })
     }
   }
 
@@ -67,7 +70,10 @@ export class MessageHandler {
   async processFileMessage(incoming: Of<"file">): Promise<Accepted> {
     const { text, files } = incoming.said
     this.#checkLength(text)
-    const parts = files.map((file) => ({ type: "file" as const, ...file }))
+    const parts = files.map((file) => {
+      if ("file_id" in file) throw new ChatError("not_found", { params: { what: "file" } })
+      return { type: "file" as const, ...file }
+    })
     return ask(this.#deps, incoming, this.#messageOf(incoming, text, parts))
   }
 

@@ -45,6 +45,8 @@ export function newMessage(
     client_id,
     reply_to: null,
     liked: 0,
+    comment: null,
+    copied: false,
     usage: null,
     create_time: timestamp(clock.now()),
     deleted_at: null,

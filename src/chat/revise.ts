@@ -72,10 +72,11 @@ export async function rateMessage(deps: ReviseDeps, incoming: Incoming<Feedback>
 
 async function tryRate({ db, emitter }: ReviseDeps, incoming: Incoming<Feedback>): Promise<Accepted | ChatError> {
   const { chat, caller, client_id, said } = incoming
-  const { message_id, liked } = said
+  const { message_id } = said
   const message = await messageOf(db, chat.session.id, message_id)
   if (!message || message.deleted_at || !message.is_bot)
     return new ChatError("not_found", { params: { what: "message" } })
+  const { liked = message.liked } = said
   if (message.liked === liked) return unchanged
   const data: Status = { ...statusOf(chat, ["messages"]), feedback: { message_id, liked } }
   const { seqs } = await emitter.append(chat.session, {

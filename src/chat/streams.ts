@@ -55,6 +55,9 @@ export class Streams {
       case "step":
         stream.parts.set(`step ${progress.step.step_id}`, progress)
         return [progress]
+      case "part":
+        stream.parts.set(`part ${progress.part_id}`, progress)
+        return [progress]
     }
   }
 
@@ -124,6 +127,10 @@ function append(stream: Stream, delta: TextProgress): Progress[] {
   if (delta.offset > known.length) {
     stream.ahead.push(delta)
     return []
+  }
+  if (delta.rewrite) {
+    stream[delta.kind] = known.slice(0, delta.offset) + delta.text
+    return [delta]
   }
   const fresh = delta.text.slice(known.length - delta.offset)
   if (fresh === "") return []

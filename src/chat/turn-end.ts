@@ -4,6 +4,7 @@ import type { ChatError } from "../errors.ts"
 import { newId } from "../ids.ts"
 import { describe } from "../language/language.ts"
 import type { Log } from "../log.ts"
+import type { Part } from "../protocol/message.ts"
 import type { Question, TurnEnd, TurnOver } from "../protocol/turn.ts"
 import type { NewMessage } from "../store/append.ts"
 import { runningOf, turnById } from "../store/turns.ts"
@@ -13,13 +14,16 @@ import { afterTurn } from "./state.ts"
 import type { HeldTurn, TurnDeps } from "./turn.ts"
 import { untilStored } from "./until-stored.ts"
 
+/** What the bot wants to know. */
+export type Asked = Pick<Question, "prompt" | "fields"> & { readonly expires_in_s?: number | undefined }
+
 /** How the work went. */
 export interface Outcome {
   readonly state: TurnEnd
   /** As `end.reason` (P4.4). */
   readonly reason: string
   readonly error?: ChatError
-  readonly question?: Pick<Question, "prompt" | "schema">
+  readonly question?: Asked
   /** It was stopped before the bot was asked. */
   readonly unbegun?: true
 }
@@ -36,17 +40,18 @@ export async function endTurn(
   outcome: Outcome,
   log: Log,
 ): Promise<string | undefined> {
-  const question = outcome.question && { ...outcome.question, input_id: newId("input"), turn_id: turn.id }
-  const message = messageOf(deps, chat, turn, answer, outcome, question?.input_id)
   const claim = deps.claim()
-  const create_time = timestamp(deps.clock.now())
+  const now = deps.clock.now()
+  const create_time = timestamp(now)
+  const question = outcome.question ? questionOf(outcome.question, turn, now) : null
+  const message = messageOf(deps, chat, turn, answer, outcome, question)
   const over: TurnOver = {
     turn_id: turn.id,
     state: outcome.state,
     reason: outcome.reason,
     message_id: message?.id ?? null,
     error: outcome.error ? describe(outcome.error, turn.language) : null,
-    question: question ? { ...question, create_time } : null,
+    question,
   }
   const appended = await untilStored(deps, log, "the end of the turn", () =>
     deps.emitter.append(chat.session, {
@@ -65,9 +70,7 @@ export async function endTurn(
         checkpoint: answer.checkpoint,
       },
       ...(claim ? { claim } : {}),
-      ...(question
-        ? { new_input: { id: question.input_id, turn_id: turn.id, prompt: question.prompt, schema: question.schema } }
-        : {}),
+      ...(question ? { new_input: { ...question, id: question.input_id } } : {}),
       session: { state: afterTurn(outcome.state) },
     }),
   )
@@ -85,16 +88,24 @@ export async function endTurn(
   })
 }
 
+function questionOf({ prompt, fields, expires_in_s }: Asked, { id: turn_id }: HeldTurn, now: number): Question {
+  const expires_at = expires_in_s === undefined ? null : timestamp(now + expires_in_s * 1000)
+  return { input_id: newId("input"), turn_id, prompt, fields, create_time: timestamp(now), expires_at }
+}
+
+function questionPart({ input_id, prompt, fields }: Question): Part {
+  return { type: "question", input_id, prompt, ...(fields.length > 0 ? { fields } : {}) }
+}
+
 function messageOf(
   deps: TurnDeps,
   chat: LiveChat,
   turn: HeldTurn,
   answer: Said,
   outcome: Outcome,
-  input_id: string | undefined,
+  question: Question | null,
 ): NewMessage | undefined {
-  const asks =
-    outcome.question && input_id ? [{ type: "question" as const, input_id, prompt: outcome.question.prompt }] : []
+  const asks = question ? [questionPart(question)] : []
   const parts = [...answer.parts, ...asks]
   if (answer.text === "" && parts.length === 0) return undefined
   const { id: session_id, chat_id, flow_id, chat_type, user_id } = chat.session
@@ -116,6 +127,8 @@ function messageOf(
     client_id: null,
     reply_to: turn.question.id,
     liked: 0,
+    comment: null,
+    copied: false,
     usage: answer.usage,
     create_time: timestamp(deps.clock.now()),
     deleted_at: null,

@@ -41,9 +41,9 @@ export class TurnRunner {
 
   constructor(deps: TurnRunnerDeps) {
     this.#deps = deps
-    const { db, emitter, registry, clock, log, config, instance } = deps
+    const { db, emitter, registry, filesOf, graphs, clock, log, config, instance } = deps
     this.#turnDeps = {
-      ...{ db, emitter, registry, clock, log, instance, closing: this.#closing.signal },
+      ...{ db, emitter, registry, filesOf, graphs, clock, log, instance, closing: this.#closing.signal },
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       max_answer_length: config.chat.max_answer_length,
       claim: () => (this.#draining ? undefined : this.lease()),

@@ -1,13 +1,15 @@
 // Way 5 and 7: one turn, from its question to its one end (promise 5). Read it top to bottom.
 import { ChatError } from "../errors.ts"
-import { HandlerEvent } from "../handlers/handler.ts"
+import type { Files } from "../handlers/files.ts"
+import type { GraphCheckpoints } from "../handlers/graph-checkpoints.ts"
+import { type CheckedEvent, HandlerEvent } from "../handlers/handler.ts"
 import type { Registry } from "../handlers/registry.ts"
 import type { Language } from "../language/language.ts"
 import { problemOf } from "../language/problem.ts"
 import type { Log } from "../log.ts"
 import { Json } from "../protocol/ids.ts"
 import type { Message } from "../protocol/message.ts"
-import type { Question } from "../protocol/turn.ts"
+import type { Session } from "../protocol/session.ts"
 import type { Database } from "../store/database.ts"
 import { jsonParameter } from "../store/json.ts"
 import { Answer, type Draft } from "./answer.ts"
@@ -30,6 +32,9 @@ export interface TurnDeps extends PatienceDeps {
   readonly db: Database
   readonly emitter: Emitter
   readonly registry: Registry
+  /** Those that a bot of this chat may use. */
+  filesOf(session: Session): Files
+  readonly graphs: GraphCheckpoints
   readonly log: Log
   readonly max_exchanges: number
   /** UTF-16 units of text and reasoning together. */
@@ -142,6 +147,9 @@ async function work(
       signal,
       clock: deps.clock,
       language: turn.language,
+      log: log.child({ handler: route.handler.name }),
+      files: deps.filesOf(chat.session),
+      graphs: deps.graphs,
     })
     // Beside the answer, which streams on while the store is away; in order, and before the end.
     let titled = Promise.resolve()
@@ -149,7 +157,7 @@ async function work(
       const event = checked(yielded)
       if (event.type === "question") {
         await titled
-        return { state: "waiting_input", reason: "question", question: asked(event) }
+        return { state: "waiting_input", reason: "question", question: event }
       }
       if (event.type !== "title") answer.add(event)
       else {
@@ -171,12 +179,8 @@ function stopped(signal: AbortSignal): Outcome {
   return { state: "interrupted", reason: String(signal.reason) }
 }
 
-function asked({ prompt, schema }: Extract<HandlerEvent, { type: "question" }>): Pick<Question, "prompt" | "schema"> {
-  return { prompt, schema: schema ?? null }
-}
-
 /** What a plug-in yields is checked like any input, as it will be kept; text, the hot path, without the schema. */
-function checked(event: HandlerEvent): HandlerEvent {
+function checked(event: HandlerEvent): CheckedEvent {
   if ((event?.type === "text" || event?.type === "reasoning") && typeof event.text === "string") return event
   const result = HandlerEvent.safeParse(Json.parse(JSON.parse(jsonParameter(event))))
   if (result.success) return result.data

@@ -2,6 +2,7 @@
 import type { Progress } from "../protocol/server-frame.ts"
 
 type Tool = Extract<Progress, { kind: "tool" }>["tool"]
+type OtherPart = Extract<Progress, { kind: "part" }>["part"]
 type Step = Extract<Progress, { kind: "step" }>["step"]
 
 /** An answer so far. It is gone when its `result` or `end` has come: the result has it all. */
@@ -14,6 +15,8 @@ export interface Answer {
   readonly reasoning: string
   readonly tools: ReadonlyMap<string, Tool>
   readonly steps: ReadonlyMap<string, Step>
+  /** Citations, files, guides, suggestions. */
+  readonly parts: ReadonlyMap<string, OtherPart>
 }
 
 /**
@@ -28,13 +31,14 @@ export type AnswerNews =
       readonly delta: string
       readonly text: string
     }
-  | Extract<Progress, { kind: "tool" | "step" }>
+  | Extract<Progress, { kind: "tool" | "step" | "part" }>
 
 interface Draft extends Answer {
   text: string
   reasoning: string
   readonly tools: Map<string, Tool>
   readonly steps: Map<string, Step>
+  readonly parts: Map<string, OtherPart>
 }
 
 /** How many finished turns are remembered, to tell late deltas from new answers. */
@@ -65,11 +69,18 @@ export class Answers {
       case "step":
         draft.steps.set(progress.step.step_id, progress.step)
         return progress
+      case "part":
+        draft.parts.set(progress.part_id, progress.part)
+        return progress
       case "text":
       case "reasoning": {
         const { turn_id, message_id, kind, offset } = progress
         const have = draft[kind].length
         if (offset > have) return "gap"
+        if (progress.rewrite) {
+          draft[kind] = draft[kind].slice(0, offset) + progress.text
+          return { kind, turn_id, message_id, delta: progress.text, text: draft[kind] }
+        }
         const delta = progress.text.slice(have - offset)
         // That there is nothing yet is news, when there was something before.
         if (!delta && !(known && isNew)) return null
@@ -119,5 +130,14 @@ export class Answers {
 }
 
 function newDraft({ turn_id, message_id, generation = 1 }: Progress): Draft {
-  return { turn_id, message_id, generation, text: "", reasoning: "", tools: new Map(), steps: new Map() }
+  return {
+    turn_id,
+    message_id,
+    generation,
+    text: "",
+    reasoning: "",
+    tools: new Map(),
+    steps: new Map(),
+    parts: new Map(),
+  }
 }

@@ -2,10 +2,14 @@
 import { z } from "zod"
 import type { Clock } from "../clock.ts"
 import type { Language } from "../language/language.ts"
+import type { Log } from "../log.ts"
+import { Fields } from "../protocol/form.ts"
 import { Json } from "../protocol/ids.ts"
 import type { Message } from "../protocol/message.ts"
-import { StepPart, ToolPart, Usage } from "../protocol/message.ts"
+import { CitationPart, FilePart, GuidePart, StepPart, SuggestionsPart, ToolPart, Usage } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
+import type { Files } from "./files.ts"
+import type { GraphCheckpoints } from "./graph-checkpoints.ts"
 
 /** What a handler may yield. */
 export const HandlerEvent = z.discriminatedUnion("type", [
@@ -21,9 +25,24 @@ export const HandlerEvent = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("question"),
     prompt: z.string().min(1),
-    /** JSON Schema of the answer. */
-    schema: z.record(z.string(), Json).optional(),
+    /** What is asked for; without fields, any text. The answer is checked before the handler sees it. */
+    fields: Fields.default([]),
+    /** Seconds; a question that nobody answered in that time is closed. */
+    expires_in_s: z.number().positive().max(31_536_000).optional(),
   }),
+  /**
+   * Takes back what was said as text from `offset` on (UTF-16 units) and says this in its place: for an engine that knows in
+   * the end what it should have streamed.
+   */
+  z.object({ type: z.literal("rewrite"), offset: z.int().min(0), text: z.string() }),
+  /** Where something comes from; the last event of a `citation_id` holds. */
+  z.object({ type: z.literal("citation"), citation: CitationPart.omit({ type: true }) }),
+  /** Words and questions to begin with; the last one holds. */
+  z.object({ type: z.literal("guide"), guide: GuidePart.omit({ type: true }) }),
+  /** What the person may want to ask next; the last one holds. */
+  z.object({ type: z.literal("suggestions"), questions: SuggestionsPart.shape.questions }),
+  /** A file for the person: one of `files.save`, or one that lies elsewhere. */
+  z.object({ type: z.literal("file"), file: FilePart.omit({ type: true }) }),
   /** Stored with the message; the last one holds. */
   z.object({ type: z.literal("usage"), usage: Usage }),
   /** Names the conversation. */
@@ -31,7 +50,9 @@ export const HandlerEvent = z.discriminatedUnion("type", [
   /** What a later turn gets as `checkpoint`; replaces the one before. */
   z.object({ type: z.literal("checkpoint"), checkpoint: Json }),
 ])
-export type HandlerEvent = z.infer<typeof HandlerEvent>
+export type HandlerEvent = z.input<typeof HandlerEvent>
+/** As the service reads it: with what was left out. */
+export type CheckedEvent = z.infer<typeof HandlerEvent>
 
 /** What of an earlier message is context. */
 export type Spoken = Pick<Message, "id" | "kind" | "message" | "parts">
@@ -59,6 +80,20 @@ export interface HandlerContext<Options = unknown> {
   readonly signal: AbortSignal
   readonly clock: Clock
   readonly language: Language
+  /** Names the handler, the chat and the turn in each line. */
+  readonly log: Log
+  /** The files of messages that this chat's owner may read, and a place for those that the bot makes. */
+  readonly files: Files
+  /** Where a graph keeps its checkpoints, in the service's database. */
+  readonly graphs: GraphCheckpoints
+}
+
+/** A command of a handler: `/name words` in its chats becomes a turn, with a `message` of kind `command`. */
+export interface HandlerCommand {
+  /** Lower case, without the slash. The service's own commands come first. */
+  readonly name: string
+  /** One line for people. */
+  readonly description: string
 }
 
 export interface Handler<Schema extends z.ZodType = z.ZodType> {
@@ -72,10 +107,14 @@ export interface Handler<Schema extends z.ZodType = z.ZodType> {
    * again. Whatever it does besides speaking may happen twice. Else such a turn ends as interrupted, with its text kept.
    */
   readonly resumable?: boolean
+  /** Listed for clients, and by /help. */
+  readonly commands?: readonly HandlerCommand[]
   /** Validates the flow's `options` at start-up. */
   readonly options: Schema
   /** Throw a ChatError to end the turn as failed with a reason; anything else thrown becomes `handler_failed`. */
   run(context: HandlerContext<z.infer<Schema>>): AsyncIterable<HandlerEvent>
+  /** Lets go of what it keeps open between turns: processes, connections. Called once, when the service stops. */
+  close?(): Promise<void>
 }
 
 /** Gives a handler its types; use it as the default export of a plug-in module. */

@@ -4,7 +4,7 @@ import { HTTPException } from "hono/http-exception"
 import type { Principal } from "../auth/token.ts"
 import { ChatError, type ErrorCode, errorTable } from "../errors.ts"
 import { describe, type Language, type Sentence, say } from "../language/language.ts"
-import type { Route } from "../protocol/rest.ts"
+import type { Route } from "../protocol/route.ts"
 
 /** What is known of every request. */
 export interface Env {

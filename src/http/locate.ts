@@ -2,7 +2,8 @@
 import type { Context } from "hono"
 import { createMiddleware } from "hono/factory"
 import { ChatError } from "../errors.ts"
-import { type Route, routes } from "../protocol/rest.ts"
+import { routes } from "../protocol/rest.ts"
+import type { Route } from "../protocol/route.ts"
 import type { Env } from "./answer.ts"
 
 const table: readonly Route[] = Object.values(routes)

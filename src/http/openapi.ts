@@ -4,7 +4,8 @@ import { z } from "zod"
 import type { ZodOpenApiObject, ZodOpenApiPathsObject, ZodOpenApiResponsesObject } from "zod-openapi"
 import { type ErrorCode, errorTable } from "../errors.ts"
 import { TraceId } from "../protocol/ids.ts"
-import { answerOf, Failure, type Route, routes } from "../protocol/rest.ts"
+import { routes } from "../protocol/rest.ts"
+import { answerOf, Failure, type Route } from "../protocol/route.ts"
 import type { Env } from "./answer.ts"
 
 export function openapiRoute({ version }: { readonly version: string }) {

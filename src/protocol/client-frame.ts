@@ -4,6 +4,7 @@ import {
   ChatId,
   ClientId,
   Cursor,
+  FileId,
   InputId,
   isText,
   Json,
@@ -14,7 +15,7 @@ import {
   TraceId,
   TurnId,
 } from "./ids.ts"
-import { FilePart } from "./message.ts"
+import { ForeignFile } from "./message.ts"
 
 /** What to do when turns are open (P6.3). */
 export const Policy = z.enum(["enqueue", "reject", "interrupt", "merge", "latest"]).meta({ id: "Policy" })
@@ -31,14 +32,22 @@ const said = {
   extra: Text.max(4096).optional(),
 }
 
-export const SaidText = z.object({ kind: z.literal("text"), text: Text.min(1), ...said })
+/**
+ * What the message follows, when it does not go on from the session's `head`: an answer, or null to begin anew. So an earlier
+ * message is said again in other words, as a branch beside it, with that one's `reply_to` (P6.12).
+ */
+const reply_to = MessageId.nullable().optional()
+
+export const SaidText = z.object({ kind: z.literal("text"), text: Text.min(1), reply_to, ...said })
 export const SaidFile = z.object({
   kind: z.literal("file"),
+  /** Uploaded ones by their `file_id` (`POST /chat/file`), or such as lie elsewhere. */
   files: z
-    .array(FilePart.omit({ type: true }))
+    .array(z.union([z.object({ file_id: FileId }), ForeignFile]))
     .min(1)
     .max(10),
   text: Text.default(""),
+  reply_to,
   ...said,
 })
 export const SaidCommand = z.object({ kind: z.literal("command"), command: Text.min(1), ...said })
@@ -58,13 +67,30 @@ export const SaidEdit = z.object({
   /** As of when the person knows the message: if it was changed since, the edit is refused with `conflict`. */
   base_seq: Cursor.optional(),
 })
-/** How an answer is liked (P6.11). */
-export const SaidFeedback = z.object({
-  kind: z.literal("feedback"),
-  message_id: MessageId,
-  /** 0 = no opinion, 1 = liked, 2 = disliked. */
-  liked: z.int().min(0).max(2),
+/** What the person thinks of an answer (P6.11); what is left out stays as it is. */
+export const SaidFeedback = z
+  .object({
+    kind: z.literal("feedback"),
+    message_id: MessageId,
+    /** 0 = no opinion, 1 = liked, 2 = disliked. */
+    liked: z.int().min(0).max(2).optional(),
+    /** "" takes it away. */
+    comment: Text.max(2000).optional(),
+    copied: z.literal(true).optional(),
+  })
+  .refine(
+    ({ liked, comment, copied }) => (liked ?? comment ?? copied) !== undefined,
+    "liked, comment or copied is needed",
+  )
+/** The question is answered once more, as a branch beside the answer that there is (P6.12). */
+export const SaidRegenerate = z.object({
+  kind: z.literal("regenerate"),
+  /** The answer, or its question; those of the last turn on the branch when left out. */
+  message_id: MessageId.optional(),
+  policy: Policy.optional(),
 })
+/** The conversation goes on from this message, null: from none; nothing is taken away (P6.12). */
+export const SaidSwitch = z.object({ kind: z.literal("switch"), message_id: MessageId.nullable() })
 
 /** Is every string in it, names included, one that can be kept? */
 function holdsText(value: unknown): boolean {
@@ -76,7 +102,16 @@ function holdsText(value: unknown): boolean {
 /** A message without `kind` is text, as in the seed. */
 export const Said = z.preprocess(
   (data) => (typeof data === "object" && data !== null && !("kind" in data) ? { ...data, kind: "text" } : data),
-  z.discriminatedUnion("kind", [SaidText, SaidFile, SaidCommand, SaidInput, SaidEdit, SaidFeedback]),
+  z.discriminatedUnion("kind", [
+    SaidText,
+    SaidFile,
+    SaidCommand,
+    SaidInput,
+    SaidEdit,
+    SaidFeedback,
+    SaidRegenerate,
+    SaidSwitch,
+  ]),
 )
 export type Said = z.infer<typeof Said>
 

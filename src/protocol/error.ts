@@ -11,6 +11,8 @@ export const ErrorBody = z
     retry: z.boolean(),
     /** Milliseconds. */
     retry_after_ms: z.int().min(0).optional(),
+    /** Of an answer to a question: what is wrong with each field, by its key. */
+    fields: z.record(z.string(), z.string()).optional(),
     /** The `id` of the frame that is refused. */
     id: z.string().optional(),
   })

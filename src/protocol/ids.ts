@@ -36,6 +36,7 @@ export const SessionId = z.string().regex(/^ses_[0-9a-f]{32}$/)
 export const MessageId = z.string().regex(/^msg_[0-9a-f]{32}$/)
 export const TurnId = z.string().regex(/^trn_[0-9a-f]{32}$/)
 export const InputId = z.string().regex(/^inp_[0-9a-f]{32}$/)
+export const FileId = z.string().regex(/^fil_[0-9a-f]{32}$/)
 /** The client's own id of a frame: the idempotency key (P3.2). */
 export const ClientId = Text.min(1).max(64)
 /** Comes back on every frame that the request causes. */

@@ -1,8 +1,10 @@
 // A message is what a person or a bot said, kept for good. Its text is in `message`; what is not text is in `parts`.
 import { z } from "zod"
+import { Fields } from "./form.ts"
 import {
   ChatId,
   ClientId,
+  FileId,
   FlowId,
   isText,
   Json,
@@ -24,19 +26,36 @@ export type MessageKind = z.infer<typeof MessageKind>
 export const MessageState = z.enum(["completed", "interrupted", "failed"]).meta({ id: "MessageState" })
 export type MessageState = z.infer<typeof MessageState>
 
-export const FilePart = z.object({
-  type: z.literal("file"),
+const MimeType = z
+  .string()
+  .regex(/^[\w.+-]+\/[\w.+-]+$/)
+  .max(127)
+/** A file that lies elsewhere, by its address. */
+export const ForeignFile = z.object({
   name: Text.min(1).max(255),
   url: z
     .url({ protocol: /^https?$/ })
     .max(2048)
     .refine(isText, notText),
-  mime_type: z
-    .string()
-    .regex(/^[\w.+-]+\/[\w.+-]+$/)
-    .max(127),
+  mime_type: MimeType,
   /** Bytes. */
   size: z.int().min(0).optional(),
+})
+/** A file: kept here, with `file_id`, or elsewhere. */
+export const FilePart = z.object({
+  type: z.literal("file"),
+  /** Of a file that was uploaded to this service, or that a bot made: `url` is then its path, `/chat/file/{file_id}`. */
+  file_id: FileId.optional(),
+  name: Text.min(1).max(255),
+  url: z.union([ForeignFile.shape.url, z.string().regex(/^\/chat\/file\/fil_[0-9a-f]{32}$/)]),
+  mime_type: MimeType,
+  /** Bytes. */
+  size: z.int().min(0).optional(),
+  /** Of the content, hex; of files that are kept here. */
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 })
 export type FilePart = z.infer<typeof FilePart>
 
@@ -45,21 +64,61 @@ export const ToolPart = z.object({
   type: z.literal("tool"),
   tool_call_id: z.string().min(1).max(128),
   name: z.string().min(1).max(128),
-  state: z.enum(["running", "completed", "failed"]),
+  /** `waiting`: a person is asked for approval first. `denied`: the person said no, and it was not called. */
+  state: z.enum(["waiting", "running", "completed", "failed", "denied"]),
   input: Json.optional(),
+  /** What it gave back; why it failed. */
   output: Json.optional(),
+  /** The step that it belongs to. */
+  parent_id: z.string().min(1).max(128).optional(),
 })
 export const StepPart = z.object({
   type: z.literal("step"),
   step_id: z.string().min(1).max(128),
   name: z.string().min(1).max(256),
   state: z.enum(["running", "completed", "failed"]),
+  /** What there is to say about it: its result, why it failed. */
+  detail: Json.optional(),
+  /** The step that it is a part of. */
+  parent_id: z.string().min(1).max(128).optional(),
 })
 export const InputPart = z.object({ type: z.literal("input"), input_id: z.string(), answer: Json })
-export const QuestionPart = z.object({ type: z.literal("question"), input_id: z.string(), prompt: z.string() })
+export const QuestionPart = z.object({
+  type: z.literal("question"),
+  input_id: z.string(),
+  prompt: z.string(),
+  fields: Fields.optional(),
+})
+/** Where something in the answer comes from. */
+export const CitationPart = z.object({
+  type: z.literal("citation"),
+  citation_id: z.string().min(1).max(128),
+  title: Text.min(1).max(500),
+  url: ForeignFile.shape.url.optional(),
+  file_id: FileId.optional(),
+  /** The words that are cited. */
+  quote: Text.max(4000).optional(),
+})
+/** Words and questions to begin with. */
+export const GuidePart = z.object({
+  type: z.literal("guide"),
+  words: Text.max(4000).optional(),
+  questions: z.array(Text.min(1).max(500)).max(20).default([]),
+})
+/** What the person may want to ask next. */
+export const SuggestionsPart = z.object({
+  type: z.literal("suggestions"),
+  questions: z.array(Text.min(1).max(500)).min(1).max(20),
+})
+
+/** What `progress` tells as `part`: all that has no kind of its own. */
+export const OtherPart = z.discriminatedUnion("type", [FilePart, CitationPart, GuidePart, SuggestionsPart])
+export type OtherPart = z.infer<typeof OtherPart>
 
 export const Part = z
-  .discriminatedUnion("type", [FilePart, ReasoningPart, ToolPart, StepPart, InputPart, QuestionPart])
+  .discriminatedUnion("type", [
+    ...[FilePart, ReasoningPart, ToolPart, StepPart, InputPart, QuestionPart, CitationPart, GuidePart, SuggestionsPart],
+  ] as const)
   .meta({ id: "Part" })
 export type Part = z.infer<typeof Part>
 
@@ -70,6 +129,8 @@ export const Usage = z
     reasoning_tokens: z.int().min(0).optional(),
     total_tokens: z.int().min(0).optional(),
     model: z.string().optional(),
+    /** In the currency of the configuration's prices. */
+    cost: z.number().min(0).optional(),
   })
   .meta({ id: "Usage" })
 export type Usage = z.infer<typeof Usage>
@@ -96,9 +157,17 @@ export const Message = z
     seq: Seq,
     turn_id: TurnId.nullable(),
     client_id: ClientId.nullable(),
+    /**
+     * What it follows. A bot's message: the question that it answers. A person's: the answer before it on its branch, which
+     * may be one that was never given; null: it begins a conversation (P6.12).
+     */
     reply_to: MessageId.nullable(),
     /** 0 = no opinion, 1 = liked, 2 = disliked. */
     liked: z.int().min(0).max(2),
+    /** What the person says about the answer. */
+    comment: z.string().nullable(),
+    /** The person copied it. */
+    copied: z.boolean(),
     usage: Usage.nullable(),
     create_time: Timestamp,
     deleted_at: Timestamp.nullable(),

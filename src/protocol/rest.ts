@@ -1,34 +1,13 @@
 // What REST asks and answers: one table of routes, read by the validators, by /openapi.json and by the typed client.
 // A query parameter that a route does not know is refused: a misspelt filter must not answer too much. Bodies pass over it.
 import { z } from "zod"
-import { type ErrorCode, errorCodes } from "../errors.ts"
-import { ChatId, FlowId, MessageId, SessionId, TraceId, TurnId } from "./ids.ts"
+import { ChatId, FlowId, MessageId, SessionId, TurnId } from "./ids.ts"
 import { Message, MessageKind } from "./message.ts"
-import { instant, shownAs, whole, yesNo } from "./query.ts"
+import { shownAs, yesNo } from "./query.ts"
+import { between, lang, ofUsers, owned, page, pageOf, type Route, route, SessionRef } from "./route.ts"
 import { InterruptResult, Service } from "./server-frame.ts"
 import { ChatType, Lifecycle, Logo, Session, SessionState, Topic } from "./session.ts"
 import { OpenTurn, Question, TurnState } from "./turn.ts"
-
-const SessionRef = ChatId.describe("A chat_id or a session_id: both find a session.")
-const userId = whole(0, Number.MAX_SAFE_INTEGER)
-const lang = { lang: z.string().max(35).optional().describe("Language of the sentences: en or zh.") }
-const whose = "Administrators: whose; one's own when left out. Others may name themselves only."
-const owned = { ...lang, user_id: userId.optional().describe(whose) }
-const ofUsers = {
-  ...lang,
-  user_id: z
-    .union([z.literal("all"), userId])
-    .optional()
-    .describe(`${whose} Or: all.`),
-}
-const between = {
-  since: instant.optional().describe("At this instant or later."),
-  until: instant.optional().describe("Before this instant."),
-}
-const page = {
-  cursor: z.string().max(512).optional().describe("`next_cursor` of the page before, with the same filters."),
-  limit: whole(1, 100).default(20).describe("Entries on a page; 20 when left out."),
-}
 
 export const CreateSession = z.object({
   flow_id: FlowId,
@@ -85,8 +64,6 @@ export const CountQuery = StatisticsQuery.extend({
 
 const live = { turns: z.array(OpenTurn), question: Question.nullable() }
 export const SessionDetail = Session.extend(live).meta({ id: "SessionDetail" })
-const pageOf = <T extends z.ZodType>(item: T) =>
-  z.object({ items: z.array(item), next_cursor: z.string().nullable().describe("null: this is the last page.") })
 const number = z.int().min(0)
 /** `since` and `until` choose by `create_time`: of the session, the message, the turn. What is deleted is not counted. */
 export const Statistics = z
@@ -108,45 +85,10 @@ const Health = z.object({ status: z.literal("ok"), instance: z.string(), version
 /** degraded: it works, and hears of other instances later than usual. */
 const Ready = Health.extend({ status: z.enum(["ok", "degraded"]), service: Service })
 
-/** The shape of every JSON answer; `status_code` is the HTTP status, `status_message` a sentence in the caller's language. */
-export const answerOf = <T extends z.ZodType>(status: number, data: T) =>
-  z.object({ status_code: z.literal(status), status_message: z.string(), data })
-export const Failure = z
-  .object({
-    code: z.enum(errorCodes),
-    trace_id: TraceId,
-    retry: z.boolean().describe("May the same request, unchanged, succeed later?"),
-    retry_after_ms: z.int().min(0).optional().describe("As the Retry-After header, in milliseconds."),
-  })
-  .meta({ id: "Failure" })
-
-export interface Route {
-  readonly method: "get" | "post" | "put" | "delete"
-  /** With `:name` for what varies. */
-  readonly path: string
-  readonly summary: string
-  /** Answered without a token. */
-  readonly open?: true
-  readonly param?: z.ZodObject
-  readonly query?: z.ZodObject
-  readonly body?: z.ZodType
-  /** Of the answer when all goes well. Default: 200. */
-  readonly status?: 101 | 201
-  /** What `data` holds. Without it the answer is no envelope. */
-  readonly data?: z.ZodType
-  /** Beyond those that every route of its kind may give. */
-  readonly errors?: readonly ErrorCode[]
-}
-
 const onSession = z.strictObject(owned)
 const ofSession = { param: z.object({ session_id: SessionRef }), query: onSession, errors: ["not_found"] } as const
 const file = { open: true, param: z.object({ file: z.string() }), errors: ["not_found"] } as const
 const deletedOf = <T extends z.ZodType>(id: T) => z.object({ deleted: z.array(id) })
-
-type Rest = Omit<Route, "method" | "path">
-function route<const M extends Route["method"], const P extends string, const R extends Rest>(m: M, path: P, rest: R) {
-  return { method: m, path, ...rest }
-}
 
 export const routes = {
   createSession: route("post", "/chat/session/create", {

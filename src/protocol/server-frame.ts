@@ -2,7 +2,7 @@
 import { z } from "zod"
 import { ErrorBody } from "./error.ts"
 import { ChatId, ClientId, Cursor, MessageId, Seq, Timestamp, TurnId, UserId } from "./ids.ts"
-import { Message, StepPart, ToolPart } from "./message.ts"
+import { Message, OtherPart, StepPart, ToolPart } from "./message.ts"
 import { Lifecycle, Session, SessionState } from "./session.ts"
 import { OpenTurn, Question, TurnOver } from "./turn.ts"
 
@@ -49,9 +49,13 @@ export const Progress = z.discriminatedUnion("kind", [
     /** Length of what went before, in UTF-16 units; text and reasoning count apart. */
     offset: z.int().min(0),
     text: z.string(),
+    /** What was said from `offset` on is taken back, and this said in its place (P6.1). */
+    rewrite: z.literal(true).optional(),
   }),
   z.object({ kind: z.literal("tool"), ...progress, tool: ToolPart }),
   z.object({ kind: z.literal("step"), ...progress, step: StepPart }),
+  /** Another part of the message; the last word for a `part_id` holds (P6.2). */
+  z.object({ kind: z.literal("part"), ...progress, part_id: z.string(), part: OtherPart }),
 ])
 export type Progress = z.infer<typeof Progress>
 
@@ -63,13 +67,25 @@ export const Status = z.object({
   logo: z.string().nullable(),
   turns: z.array(OpenTurn),
   question: Question.nullable(),
-  changed: z.array(z.enum(["state", "lifecycle", "topic", "logo", "turns", "messages", "deleted"])),
+  head: MessageId.nullable(),
+  changed: z.array(
+    z.enum(["state", "lifecycle", "topic", "logo", "turns", "question", "branch", "messages", "deleted"]),
+  ),
   /** With `changed: ["messages"]`: these were deleted. */
   deleted_messages: z.array(MessageId).optional(),
   /** With `changed: ["messages"]`: this one, which waits in line, has another text now. */
   edited_message: z.object({ message_id: MessageId, message: z.string() }).optional(),
-  /** With `changed: ["messages"]`: how this answer is liked now. */
-  feedback: z.object({ message_id: MessageId, liked: z.int().min(0).max(2) }).optional(),
+  /** With `changed: ["messages"]`: what the person thinks of this answer now; what is left out is as before. */
+  feedback: z
+    .object({
+      message_id: MessageId,
+      liked: z.int().min(0).max(2).optional(),
+      comment: z.string().nullable().optional(),
+      copied: z.literal(true).optional(),
+    })
+    .optional(),
+  /** With `changed: ["turns"]`: this question is answered once more. */
+  regenerated: z.object({ message_id: MessageId }).optional(),
   /** The `id` of the frame that asked for the edit or the feedback; it stays when the text is gone (P4.3). */
   client_id: ClientId.optional(),
   /** Not in durable frames: who is here now. */

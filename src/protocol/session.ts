@@ -1,6 +1,6 @@
 // A session is one conversation of one user with one bot. `chat_id` is its name, `id` (ses_...) its key.
 import { z } from "zod"
-import { ChatId, FlowId, SessionId, Text, Timestamp, UserId } from "./ids.ts"
+import { ChatId, FlowId, MessageId, SessionId, Text, Timestamp, UserId } from "./ids.ts"
 
 export const ChatType = z.enum(["NORMAL", "WORKFLOW", "ASSISTANT", "LINSIGHT"]).meta({ id: "ChatType" })
 export type ChatType = z.infer<typeof ChatType>
@@ -29,6 +29,14 @@ export const Session = z
     logo: Logo.nullable(),
     state: SessionState,
     lifecycle: Lifecycle,
+    /** The last message of the branch that the conversation goes on from (P6.12); null: it begins anew. */
+    head: MessageId.nullable(),
+    /** Answers that are liked, that are disliked, that were copied. */
+    likes: z.int().min(0),
+    dislikes: z.int().min(0),
+    copies: z.int().min(0),
+    /** Up to where its owner has read, on whatever device (P7.7). */
+    read_seq: z.int().min(0),
     /** The highest `seq` of the chat; 0 = no event yet. */
     last_seq: z.int().min(0),
     /** Changes when the log is no longer the one a cursor was taken from (restored from a backup). */

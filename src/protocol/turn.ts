@@ -1,6 +1,7 @@
 // A turn is one question and the bot's work on it. It ends exactly once (promise 5).
 import { z } from "zod"
 import { ErrorBody } from "./error.ts"
+import { Fields } from "./form.ts"
 import { InputId, MessageId, Timestamp, TurnId } from "./ids.ts"
 
 /** Transitions: chat/state.ts. The last four are the ends. */
@@ -32,9 +33,11 @@ export const Question = z
     input_id: InputId,
     turn_id: TurnId,
     prompt: z.string(),
-    /** JSON Schema of the answer, when the bot gave one. */
-    schema: z.record(z.string(), z.json()).nullable(),
+    /** What is asked for; without fields, any text. */
+    fields: Fields,
     create_time: Timestamp,
+    /** After that it is closed, unanswered. */
+    expires_at: Timestamp.nullable(),
   })
   .meta({ id: "Question" })
 export type Question = z.infer<typeof Question>

@@ -133,9 +133,9 @@ where turns.id = (select q.id from turns q where q.session_id = j.value ->> 'ses
 returning session_id, id`
 
 const insertInputs = `${appends}
-insert into inputs (id, session_id, turn_id, prompt, schema, create_time)
+insert into inputs (id, session_id, turn_id, prompt, fields, expires_at, create_time)
 select a.value ->> '$.new_input.id', s.id, a.value ->> '$.new_input.turn_id', a.value ->> '$.new_input.prompt',
-  nullif(a.value -> '$.new_input.schema', 'null'), a.value ->> 'create_time'
+  a.value -> '$.new_input.fields', a.value ->> '$.new_input.expires_at', a.value ->> 'create_time'
 ${accepted} where a.value ->> '$.new_input.id' is not null`
 
 const answerInputs = `${appends}

@@ -83,7 +83,7 @@ export interface Append {
   readonly rate_message?: { readonly id: string; readonly liked: number }
   /** Keeps the wish to stop a turn, so that it survives a crash. */
   readonly stop_turn?: string
-  readonly new_input?: Pick<InputRow, "id" | "turn_id" | "prompt" | "schema">
+  readonly new_input?: Pick<InputRow, "id" | "turn_id" | "prompt" | "fields" | "expires_at">
   readonly answer_input?: { readonly id: string; readonly message_id: string }
   /** At least one of them must be there; what others deleted meanwhile is not deleted again. */
   readonly delete_messages?: readonly string[]

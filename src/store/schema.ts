@@ -1,6 +1,7 @@
 // The tables. A field has one spelling from column to client, so a row is what is sent; the checks at the end prove it.
 import { sql } from "drizzle-orm"
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
+import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
+import type { Field } from "../protocol/form.ts"
 import type { Message, MessageKind, MessageState, Part, Usage } from "../protocol/message.ts"
 import type { ChatType, Lifecycle, Session, SessionState } from "../protocol/session.ts"
 import type { TurnState } from "../protocol/turn.ts"
@@ -17,6 +18,11 @@ export const sessions = sqliteTable(
     logo: text(),
     state: text().$type<SessionState>().notNull(),
     lifecycle: text().$type<Lifecycle>().notNull(),
+    head: text(),
+    likes: integer().notNull().default(0),
+    dislikes: integer().notNull().default(0),
+    copies: integer().notNull().default(0),
+    read_seq: integer().notNull().default(0),
     last_seq: integer().notNull().default(0),
     epoch: text().notNull(),
     create_time: text().notNull(),
@@ -53,6 +59,8 @@ export const messages = sqliteTable(
     client_id: text(),
     reply_to: text(),
     liked: integer().notNull().default(0),
+    comment: text(),
+    copied: integer({ mode: "boolean" }).notNull().default(false),
     usage: text({ mode: "json" }).$type<Usage>(),
     create_time: text().notNull(),
     deleted_at: text(),
@@ -141,11 +149,10 @@ export const turns = sqliteTable(
     end_time: text(),
   },
   (table) => [
-    index("turns_order").on(table.session_id, table.seq),
+    // From an answer to its question, and on to the answer before that: so a branch is read, and only it (P6.12).
+    uniqueIndex("turns_answer").on(table.answer_id),
     // The few that are open, however long the chat is. A query that says `isOpen` word for word is answered from here.
     index("turns_open").on(table.session_id, table.seq).where(isOpen),
-    // Few handlers leave one: without this index, all turns of the chat would be looked through for it.
-    index("turns_checkpoint").on(table.session_id, table.seq).where(sql`checkpoint is not null`),
     index("turns_leases").on(table.state, table.lease_expires_at),
   ],
 )
@@ -158,15 +165,72 @@ export const inputs = sqliteTable(
     session_id: text().notNull(),
     turn_id: text().notNull(),
     prompt: text().notNull(),
-    schema: text({ mode: "json" }).$type<Record<string, unknown>>(),
+    fields: text({ mode: "json" }).$type<Field[]>().notNull().default([]),
     /** The message that answered. */
     answered_by: text(),
     create_time: text().notNull(),
-    /** When it was answered, replaced by another question, or the session ended; null = open. */
+    expires_at: text(),
+    /** When it was answered, replaced by another question, given up or expired, or the session ended; null = open. */
     closed_at: text(),
   },
-  // At most one a chat, however many questions there were.
-  (table) => [uniqueIndex("inputs_open").on(table.session_id).where(sql`closed_at is null`)],
+  (table) => [
+    // At most one a chat, however many questions there were.
+    uniqueIndex("inputs_open").on(table.session_id).where(sql`closed_at is null`),
+    index("inputs_expiry").on(table.expires_at).where(sql`closed_at is null and expires_at is not null`),
+  ],
+)
+
+/** Files that people uploaded and that bots made. Their content lies elsewhere, under `id`. */
+export const files = sqliteTable(
+  "files",
+  {
+    id: text().primaryKey(),
+    /** Whose it is. */
+    user_id: integer().notNull(),
+    name: text().notNull(),
+    mime_type: text().notNull(),
+    /** Bytes. */
+    size: integer().notNull(),
+    /** Of the content, hex. */
+    sha256: text().notNull(),
+    create_time: text().notNull(),
+    deleted_at: text(),
+  },
+  (table) => [index("files_owner").on(table.user_id, table.create_time, table.id)],
+)
+
+/** Checkpoints of graphs (handlers/graph-checkpoints.ts). */
+export const graphCheckpoints = sqliteTable(
+  "graph_checkpoints",
+  {
+    thread_id: text().notNull(),
+    checkpoint_ns: text().notNull(),
+    checkpoint_id: text().notNull(),
+    parent_checkpoint_id: text(),
+    checkpoint_type: text().notNull(),
+    checkpoint: blob({ mode: "buffer" }).notNull(),
+    metadata_type: text().notNull(),
+    metadata: blob({ mode: "buffer" }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.thread_id, table.checkpoint_ns, table.checkpoint_id] })],
+)
+
+/** What the tasks of a graph wrote after a checkpoint, and is not in one yet. */
+export const graphWrites = sqliteTable(
+  "graph_writes",
+  {
+    thread_id: text().notNull(),
+    checkpoint_ns: text().notNull(),
+    checkpoint_id: text().notNull(),
+    task_id: text().notNull(),
+    idx: integer().notNull(),
+    channel: text().notNull(),
+    value_type: text().notNull(),
+    value: blob({ mode: "buffer" }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.thread_id, table.checkpoint_ns, table.checkpoint_id, table.task_id, table.idx] }),
+  ],
 )
 
 export type SessionRow = typeof sessions.$inferSelect
@@ -174,6 +238,7 @@ export type MessageRow = typeof messages.$inferSelect
 export type EventRow = typeof events.$inferSelect
 export type TurnRow = typeof turns.$inferSelect
 export type InputRow = typeof inputs.$inferSelect
+export type FileRow = typeof files.$inferSelect
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
 const proved: [Same<SessionRow, Session>, Same<MessageRow, Message>] = [true, true]

@@ -12,7 +12,17 @@ function messageOf(seq: number, data: Partial<Message>): Message {
   return {
     ...{ id: `msg_${seq}`, session_id: "ses", chat_id: "c", flow_id: "chaos", chat_type: "NORMAL", user_id: 1 },
     ...{ is_bot: false, kind: "text", state: "completed", message: "", parts: [], extra: null, source: 0, seq },
-    ...{ turn_id: null, client_id: null, reply_to: null, liked: 0, usage: null, create_time: time, deleted_at: null },
+    ...{
+      turn_id: null,
+      client_id: null,
+      reply_to: null,
+      liked: 0,
+      comment: null,
+      copied: false,
+      usage: null,
+      create_time: time,
+      deleted_at: null,
+    },
     ...data,
   }
 }
@@ -345,7 +355,7 @@ test("a message that was edited while it waited shows its old text at those who 
     const edited: DurableEvent = {
       ...{ type: "status", seq: 7, ...envelope },
       data: {
-        ...{ ...state, topic: null, logo: null, turns: [], question: null },
+        ...{ ...state, topic: null, logo: null, turns: [], question: null, head: null },
         ...{ changed: ["messages"], edited_message: { message_id, message: text } },
       },
     }

@@ -10,9 +10,11 @@ import { silentLog } from "../../src/log.ts"
 import { type ClientFrame, type ClientFrameInput, ClientFrame as frameSchema } from "../../src/protocol/client-frame.ts"
 import { ServerFrame } from "../../src/protocol/server-frame.ts"
 import type { Session } from "../../src/protocol/session.ts"
+import { openGraphCheckpoints } from "../../src/store/graph-checkpoints.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { FakeClock } from "../support/clock.ts"
 import { openTestDatabase } from "../support/database.ts"
+import { noFiles } from "../support/no-files.ts"
 import { scriptedHandler } from "../support/scripted-handler.ts"
 import { until } from "../support/until.ts"
 import { type GatedDatabase, gated } from "./gated-database.ts"
@@ -177,6 +179,7 @@ async function open(
   const instance = first ? "ins_second" : "ins_first"
   const manager = new ChatManager({
     ...{ db, bus, clock, config, registry, writer: new Writer(db, clock), log: silentLog, instance },
+    ...{ graphs: openGraphCheckpoints(db), filesOf: () => noFiles },
     fanOut(session_id, _, text) {
       for (const follower of followers) if (follower.following.has(session_id)) follower.send(text)
       return true

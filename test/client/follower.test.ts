@@ -184,7 +184,8 @@ test("[P4.4] open turns and the bot's question are followed through the log", as
     input_id: `inp_${"0".repeat(32)}`,
     turn_id: turnId(1),
     prompt: "Which one?",
-    schema: null,
+    fields: [],
+    expires_at: null,
     create_time: "2026-01-01T00:00:00.000Z",
   }
   line.say(said(1, { turn_id: turnId(1) }))

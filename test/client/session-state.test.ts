@@ -7,7 +7,7 @@ import { inputId, joined, over, replayed, said, session, status, turnId } from "
 import { Scene } from "./scene.ts"
 
 const question: Question = {
-  ...{ input_id: inputId(1), turn_id: turnId(1), prompt: "Which one?", schema: null },
+  ...{ input_id: inputId(1), turn_id: turnId(1), prompt: "Which one?", fields: [], expires_at: null },
   create_time: "2026-01-01T00:00:00.000Z",
 }
 const answer: Message["parts"] = [{ type: "input", input_id: inputId(1), answer: "this one" }]

@@ -146,7 +146,7 @@ export function registerHandlerContract(name: string, { make }: HandlerContract)
 function expectEvents({ events }: Run): void {
   expect(events.length).toBeGreaterThan(0)
   for (const event of events) {
-    expect(HandlerEvent.parse(event)).toEqual(event)
+    expect(HandlerEvent.parse(event)).toMatchObject(event)
     if ("text" in event) expect(event.text.isWellFormed()).toBe(true)
   }
 }

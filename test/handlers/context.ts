@@ -1,9 +1,12 @@
 // Contexts for handlers, complete and overridable.
 import { systemClock, timestamp } from "../../src/clock.ts"
+import type { GraphCheckpoints } from "../../src/handlers/graph-checkpoints.ts"
 import type { Exchange, HandlerContext, HandlerEvent } from "../../src/handlers/handler.ts"
 import { newId } from "../../src/ids.ts"
+import { silentLog } from "../../src/log.ts"
 import type { Message } from "../../src/protocol/message.ts"
 import type { Session } from "../../src/protocol/session.ts"
+import { noFiles } from "../support/no-files.ts"
 
 const start = timestamp(Date.UTC(2026, 0, 1))
 
@@ -17,6 +20,7 @@ export const session: Session = {
   logo: null,
   state: "running",
   lifecycle: "active",
+  ...{ head: null, likes: 0, dislikes: 0, copies: 0, read_seq: 0 },
   last_seq: 1,
   epoch: "1",
   create_time: start,
@@ -45,6 +49,8 @@ export function message(over: Partial<Message> = {}): Message {
     client_id: null,
     reply_to: null,
     liked: 0,
+    comment: null,
+    copied: false,
     usage: null,
     create_time: start,
     deleted_at: null,
@@ -56,6 +62,9 @@ export function message(over: Partial<Message> = {}): Message {
 export function exchange(asked: Partial<Message>, answered: Partial<Message>): Exchange {
   return { question: message(asked), answer: message({ is_bot: true, ...answered }) }
 }
+
+const none = () => Promise.reject(new Error("this test keeps no graphs"))
+const noGraphs: GraphCheckpoints = { list: none, put: none, writesOf: none, putWrites: none, deleteThread: none }
 
 export interface Given<Options> extends Partial<HandlerContext<Options>> {
   readonly options: Options
@@ -75,6 +84,9 @@ export function context<Options>({ text = "Hello", ...over }: Given<Options>): H
     signal: new AbortController().signal,
     clock: systemClock,
     language: "en",
+    log: silentLog,
+    files: noFiles,
+    graphs: noGraphs,
     ...over,
   }
 }

@@ -69,9 +69,9 @@ export function rowsChat(db: Database, now: () => number): RowsChat {
         .select()
         .from(turns)
         .where(and(eq(turns.session_id, session.id), inArray(turns.state, ["queued", "running"])))
-      const { state, lifecycle, topic, logo } = session
+      const { state, lifecycle, topic, logo, head } = session
       return {
-        ...{ state, lifecycle, topic, logo },
+        ...{ state, lifecycle, topic, logo, head },
         turns: open.map(({ id, message_id, state, create_time }) => ({
           turn_id: id,
           message_id,
@@ -84,7 +84,8 @@ export function rowsChat(db: Database, now: () => number): RowsChat {
                 input_id: idOf("inp", 1),
                 turn_id: idOf("trn", 1),
                 prompt: "Which?",
-                schema: null,
+                fields: [],
+                expires_at: null,
                 create_time: session.create_time,
               }
             : null,

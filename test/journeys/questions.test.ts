@@ -4,7 +4,7 @@ import type { TestClient } from "../support/client.ts"
 import { type ScriptedHandler, scriptedHandler } from "../support/scripted-handler.ts"
 import { startTestServer } from "../support/server.ts"
 
-const schema = { type: "object", properties: { city: { type: "string" } } }
+const fields = [{ type: "text", key: "city", required: true } as const]
 
 /** Lets the bot ask; gives the question as the turn's end tells it. */
 async function ask(client: TestClient, bot: ScriptedHandler, checkpoint: string | null = null) {
@@ -12,7 +12,7 @@ async function ask(client: TestClient, bot: ScriptedHandler, checkpoint: string 
   const run = await bot.run()
   if (checkpoint !== null) await run.yield({ type: "checkpoint", checkpoint })
   await run.say("Gladly.")
-  void run.yield({ type: "question", prompt: "Where to?", schema })
+  void run.yield({ type: "question", prompt: "Where to?", fields })
   const { data } = await client.next("end")
   if (!data.question) throw new Error("the turn ended without a question")
   return { question: data.question, end: data }
@@ -29,7 +29,7 @@ test("[P6.7] a turn that asks ends as waiting_input with the question; the sessi
   await using _ = chat
   const { question, end } = await ask(client, bot)
   expect(end).toMatchObject({ state: "waiting_input", reason: "question", error: null })
-  expect(question).toMatchObject({ prompt: "Where to?", schema, turn_id: end.turn_id })
+  expect(question).toMatchObject({ prompt: "Where to?", fields, turn_id: end.turn_id })
   const result = client.frames.find(({ type }) => type === "result")
   expect(result?.data).toMatchObject({
     ...{ state: "completed", message: "Gladly." },

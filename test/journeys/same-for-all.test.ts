@@ -26,7 +26,7 @@ async function converse(client: TestClient, bot: ReturnType<typeof scriptedHandl
   await first.yield({ type: "title", title: "A title cut within a pair \ud83d" })
   await first.yield({ type: "usage", usage: { input_tokens: 3, model: "m" } })
   await first.say("An answer with 😀.")
-  void first.yield({ type: "question", prompt: "Which one? \ud83d", schema: { type: "string", enum: ["a", "b"] } })
+  void first.yield({ type: "question", prompt: "Which one? \ud83d", fields: [{ type: "text", key: "which" }] })
   await client.next("end")
   await client.ask({ type: "message", data: { kind: "input", answer: { chosen: ["a"] } } })
   const second = await bot.run()

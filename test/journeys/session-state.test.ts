@@ -29,7 +29,7 @@ test("[P6.8] status is answered to the sender alone, with what is open; changed 
   expect(status).toEqual({
     ...{ type: "status", trace_id: "t-status", chat_id: "c1" },
     data: {
-      ...{ state: "initialized", lifecycle: "active", topic: null, logo: null },
+      ...{ state: "initialized", lifecycle: "active", topic: null, logo: null, head: null },
       ...{ turns: [], question: null, changed: [] },
       here: { devices: 2, users: [{ user_id: 1, devices: 2 }] },
       service: { store: "ok", bus: "none" },

@@ -1,7 +1,9 @@
 // Guards: what must hold in the moment of the commit. If one does not hold, nothing of the append happens, in any table.
+
 import { expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { newId } from "../../src/ids.ts"
+import type { Field } from "../../src/protocol/form.ts"
 import type { Session } from "../../src/protocol/session.ts"
 import type { Append } from "../../src/store/append.ts"
 import { Writer } from "../../src/store/writer.ts"
@@ -42,7 +44,7 @@ async function scene(over: Partial<Session> = {}): Promise<Scene> {
 function ambitious(chat: Session, guard: Append["guard"]): Append {
   return questionOf(chat, {
     guard,
-    new_input: { id: newId("input"), turn_id: newId("turn"), prompt: "Which?", schema: { type: "string" } },
+    new_input: { id: newId("input"), turn_id: newId("turn"), prompt: "Which?", fields: [], expires_at: null },
     session: { state: "completed", lifecycle: "active", topic: "new", logo: "new" },
     claim: { instance: "ins_2", lease_expires_at: 1 },
   })
@@ -176,7 +178,8 @@ test("[P6.7] question: the first answer wins, in the chat of the question", asyn
   await using it = await scene()
   const turn = await running(it)
   const input_id = newId("input")
-  const new_input = { id: input_id, turn_id: turn.id, prompt: "Which?", schema: { enum: ["a", "b"] } }
+  const fields: Field[] = [{ type: "select", key: "which", required: true, options: [{ value: "a" }, { value: "b" }] }]
+  const new_input = { id: input_id, turn_id: turn.id, prompt: "Which?", fields, expires_at: null } as const
   const asks = { end_turn: { id: turn.id, state: "waiting_input", error: null, checkpoint: { at: 1 } } } as const
   await it.taken(endOf(it.chat, turn, { ...asks, new_input, session: { state: "waiting_input" } }))
   await it.refused(ambitious(await openChat(it.db), { question: input_id }))
@@ -188,7 +191,7 @@ test("[P6.7] question: the first answer wins, in the chat of the question", asyn
   const { inputs, sessions } = await everything(it.db)
   expect(inputs).toEqual([
     {
-      ...{ id: input_id, session_id: it.chat.id, turn_id: turn.id, prompt: "Which?", schema: '{"enum":["a","b"]}' },
+      ...{ id: input_id, session_id: it.chat.id, turn_id: turn.id, prompt: "Which?", fields: JSON.stringify(fields) },
       ...{ answered_by: answer.new_turn.message_id, create_time: time, closed_at: time },
     },
   ])

@@ -78,7 +78,7 @@ async function everyStep(): Promise<Append> {
     merge: { turn_id: "t", message_id: "m" },
     edit_message: { id: "m", message: "x", parts: [] },
     rate_message: { id: "m", liked: 1 },
-    new_input: { id: "i", turn_id: "t", prompt: "p", schema: null },
+    new_input: { id: "i", turn_id: "t", prompt: "p", fields: [], expires_at: null },
     answer_input: { id: "i", message_id: "m" },
   }
 }

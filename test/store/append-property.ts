@@ -130,7 +130,7 @@ function appendFor(act: (typeof acts)[number], pick: number, session: Session, m
       return end("interrupted")
     case "ask":
       return end("waiting_input", {
-        new_input: { id: newId("input"), turn_id: running.id, prompt: "Which?", schema: null },
+        new_input: { id: newId("input"), turn_id: running.id, prompt: "Which?", fields: [], expires_at: null },
       })
     case "stale":
       return end("completed", { guard: { fence: { turn_id: running.id, generation: running.generation + 1 } } })

@@ -12,7 +12,16 @@ export const lease = { instance: "ins_1", lease_expires_at: 15_000 }
 export async function openChat(db: Database, over: Partial<Session> = {}): Promise<Session> {
   const session: Session = {
     ...{ id: newId("session"), user_id: 1, chat_id: newId("chat"), flow_id: "default", chat_type: "NORMAL" },
-    ...{ topic: null, logo: null, state: "initialized", lifecycle: "created", last_seq: 0, epoch: newId("epoch") },
+    ...{ likes: 0, dislikes: 0, copies: 0, read_seq: 0 },
+    ...{
+      topic: null,
+      logo: null,
+      state: "initialized",
+      lifecycle: "created",
+      head: null,
+      last_seq: 0,
+      epoch: newId("epoch"),
+    },
     ...{ create_time: time, update_time: time, deleted_at: null },
     ...over,
   }
@@ -25,7 +34,7 @@ export function messageOf(session: Session, over: Partial<NewMessage> = {}): New
   return {
     ...{ id: newId("message"), session_id, chat_id, flow_id, chat_type, user_id, is_bot: false, kind: "text" },
     ...{ state: "completed", message: "hello", parts: [], extra: null, source: 0, turn_id: null, client_id: null },
-    ...{ reply_to: null, liked: 0, usage: null, create_time: time, deleted_at: null },
+    ...{ reply_to: null, liked: 0, comment: null, copied: false, usage: null, create_time: time, deleted_at: null },
     ...over,
   }
 }

@@ -54,7 +54,7 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
       if (!first) throw new Error("no turn")
       const input_id = newId("input")
       const claim = { instance: "ins_2", lease_expires_at: 5 }
-      const new_input = { id: input_id, turn_id: first.id, prompt: "Which?", schema: { type: "string" } }
+      const new_input = { id: input_id, turn_id: first.id, prompt: "Which?", fields: [], expires_at: null }
       await writer.append(endOf(chat, first, { claim, new_input }))
       const loaded = await loadChat(it.db, chat.id)
       expect(loaded?.session).toEqual({ ...chat, state: "running", last_seq: 5 })
@@ -62,7 +62,7 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
         [waiting[0]?.id ?? "", "running"],
         [waiting[1]?.id ?? "", "queued"],
       ])
-      expect(loaded?.question).toMatchObject({ id: input_id, prompt: "Which?", schema: { type: "string" } })
+      expect(loaded?.question).toMatchObject({ id: input_id, prompt: "Which?", fields: [] })
       await writer.append(appendOf(chat, { answer_input: { id: input_id, message_id: newId("message") } }))
       expect((await loadChat(it.db, chat.id))?.question).toBeNull()
       expect(await loadChat(it.db, newId("session"))).toBeUndefined()
@@ -75,7 +75,7 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
       const ask = async (minute: number) => {
         const id = newId("input")
         const create_time = `2026-01-01T00:0${minute}:00.000Z`
-        const new_input = { id, turn_id: newId("turn"), prompt: "Which?", schema: null }
+        const new_input = { id, turn_id: newId("turn"), prompt: "Which?", fields: [], expires_at: null }
         await writer.append(appendOf(chat, { new_input, create_time }))
         return id
       }
