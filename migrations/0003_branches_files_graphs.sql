@@ -36,10 +36,8 @@ CREATE TABLE `graph_writes` (
 --> statement-breakpoint
 UPDATE `messages` SET `reply_to` = (SELECT b.`answer_id` FROM `turns` t JOIN `turns` b ON b.`session_id` = t.`session_id` AND b.`seq` < t.`seq` WHERE t.`id` = `messages`.`turn_id` ORDER BY b.`seq` DESC LIMIT 1) WHERE NOT `is_bot` AND `turn_id` IS NOT NULL;--> statement-breakpoint
 ALTER TABLE `sessions` ADD `head` text;--> statement-breakpoint
-UPDATE `sessions` SET `head` = (SELECT t.`answer_id` FROM `turns` t WHERE t.`session_id` = `sessions`.`id` ORDER BY t.`seq` DESC LIMIT 1);--> statement-breakpoint
-DROP INDEX `turns_order`;--> statement-breakpoint
+UPDATE `sessions` SET `head` = (SELECT coalesce((SELECT a.`id` FROM `messages` a WHERE a.`id` = t.`answer_id`), t.`message_id`) FROM `turns` t WHERE t.`session_id` = `sessions`.`id` ORDER BY t.`seq` DESC LIMIT 1);--> statement-breakpoint
 DROP INDEX `turns_checkpoint`;--> statement-breakpoint
-CREATE UNIQUE INDEX `turns_answer` ON `turns` (`answer_id`);--> statement-breakpoint
 ALTER TABLE `inputs` ADD `fields` text DEFAULT '[]' NOT NULL;--> statement-breakpoint
 ALTER TABLE `inputs` ADD `expires_at` text;--> statement-breakpoint
 CREATE INDEX `inputs_expiry` ON `inputs` (`expires_at`) WHERE closed_at is null and expires_at is not null;--> statement-breakpoint

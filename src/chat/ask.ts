@@ -1,13 +1,13 @@
 // A message that is for the bot: stored with its turn, which runs at once or waits in line, or with that of another (P6.3).
 import { ChatError } from "../errors.ts"
-import { newId } from "../ids.ts"
+import { answerIdOf, newId } from "../ids.ts"
 import type { Policy } from "../protocol/client-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Guard, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
-import type { Emitter, Happening } from "./emit.ts"
+import { type Emitter, type Happening, placed } from "./emit.ts"
 import type { LiveChat } from "./live-chat.ts"
-import type { Incoming } from "./new-message.ts"
+import { branchOf, type Incoming } from "./new-message.ts"
 import { type Plan, planOf } from "./policy.ts"
 import { refusalOf } from "./refusal.ts"
 import type { HeldTurn } from "./turn.ts"
@@ -69,7 +69,9 @@ export async function ask(
 
 /** What holds for every message of a person, whatever comes of it. */
 export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
+  const answer = branchOf(said)
   return {
+    ...(typeof answer === "string" ? { answer } : {}),
     open: true,
     ...(client_id === null ? {} : { once: { user_id: caller.principal.user_id, client_id } }),
     ...(said.base_seq === undefined ? {} : { base_seq: said.base_seq }),
@@ -81,8 +83,10 @@ function planFor(deps: AskDeps, { chat, said, caller }: Incoming, question: stri
   const policy = said.policy ?? deps.policyOf(chat.session)
   const { max_queued_turns } = deps
   const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
-  // An answer stays one: joined to another message, nobody could tell what it answers. And what could not be joined waits.
-  return planOf(policy === "merge" && (question !== undefined || tried > 1) ? "enqueue" : policy, meeting)
+  // An answer stays one: joined to another message, nobody could tell what it answers; so does what begins a branch. And what
+  // could not be joined waits.
+  const alone = question !== undefined || branchOf(said) !== undefined || tried > 1
+  return planOf(policy === "merge" && alone ? "enqueue" : policy, meeting)
 }
 
 function guardOf(incoming: Incoming, plan: Plan, question: string | undefined): Guard {
@@ -100,8 +104,9 @@ async function commit(
   asked: NewMessage,
   { plan, guard, question }: { plan: Plan; guard: Guard; question: string | undefined },
 ): Promise<Accepted | undefined> {
-  const message = { ...asked, turn_id: plan.joins ?? asked.turn_id }
-  const turn = { id: asked.turn_id ?? newId("turn"), answer_id: newId("message") }
+  const message = placedBy(plan, chat, asked, question)
+  const turn_id = asked.turn_id ?? newId("turn")
+  const turn = { id: turn_id, answer_id: answerIdOf(turn_id) }
   const happening: Happening = {
     trace_id: caller.trace_id,
     guard,
@@ -112,18 +117,25 @@ async function commit(
       ? { new_turn: { ...turn, message_id: message.id, language: caller.language, ...deps.lease() } }
       : { merge: { turn_id: plan.joins, message_id: message.id } }),
     ...(question === undefined ? {} : { answer_input: { id: question, message_id: message.id } }),
-    session: { lifecycle: "active" },
+    session: { lifecycle: "active", ...(plan.joins === undefined ? { head: message.id } : {}) },
   }
-  const { seqs, turn_state } = await deps.emitter.append(chat.session, happening).catch((error: unknown) => {
+  const appended = await deps.emitter.append(chat.session, happening).catch((error: unknown) => {
     if (ChatError.within(error)?.code === "store_unavailable") deps.adoptTurn(chat, turn.id)
     throw error
   })
-  const [seq] = seqs
+  const [seq] = appended.seqs
   if (seq === undefined) return undefined
-  if (turn_state === "running") {
+  if (appended.turn_state === "running") {
     const { trace_id, language } = caller
     const fresh = { generation: 1, attempts: 1, resume: null }
-    deps.startTurn(chat, { ...turn, ...fresh, seq, trace_id, language, question: { ...message, seq } })
+    deps.startTurn(chat, { ...turn, ...fresh, seq, trace_id, language, question: placed(message, seq, appended) })
   }
   return { seq, dup: false }
+}
+
+/** Where it belongs: behind the message that it joins, the answer that asked the question, or what was said last (P6.12). */
+function placedBy({ joins }: Plan, chat: LiveChat, asked: NewMessage, question: string | undefined): NewMessage {
+  if (joins === undefined) return question === undefined ? asked : { ...asked, follows: question }
+  const { follows: _, ...message } = asked
+  return { ...message, turn_id: joins, reply_to: chat.turn(joins)?.message_id ?? null }
 }

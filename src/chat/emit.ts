@@ -2,9 +2,10 @@
 import type { Bus } from "../bus/bus.ts"
 import type { Clock } from "../clock.ts"
 import { timestamp } from "../clock.ts"
+import type { Message } from "../protocol/message.ts"
 import type { ServerFrame } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
-import type { Append } from "../store/append.ts"
+import type { Append, NewMessage } from "../store/append.ts"
 import type { Checkpoint } from "../store/turns.ts"
 import type { Appended, Writer } from "../store/writer.ts"
 import { frameOf } from "./frames.ts"
@@ -12,6 +13,11 @@ import { frameOf } from "./frames.ts"
 /** What happens; the rest of the append is filled in here. */
 export type Happening = Omit<Append, "session_id" | "create_time" | "messages" | "guard"> &
   Partial<Pick<Append, "messages" | "guard" | "create_time">>
+
+/** The message as it was stored. */
+export function placed({ follows, ...message }: NewMessage, seq: number, { reply_to }: Appended): Message {
+  return { ...message, seq, ...(follows === undefined ? {} : { reply_to: reply_to ?? null }) }
+}
 
 export class Emitter {
   readonly #writer: Writer
@@ -41,7 +47,7 @@ export class Emitter {
       const body = append.messages.find((message) => message.id === event.ref)
       const logged = {
         event: { ...event, seq, session_id, trace_id, create_time },
-        message: body ? { ...body, seq } : null,
+        message: body ? placed(body, seq, appended) : null,
       }
       this.#bus.publish(session.id, frameOf(session.chat_id, logged))
     })

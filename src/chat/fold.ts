@@ -15,6 +15,8 @@ function changed(view: ChatView, frame: DurableFrame, now: number): ChatView {
   switch (frame.type) {
     case "message":
       return said(view, frame.data)
+    case "result":
+      return answered(view, frame.data)
     case "end":
       return ended(view, frame.data)
     case "status":
@@ -28,16 +30,29 @@ function said(view: ChatView, message: Message): ChatView {
   const answers = (input_id: string) =>
     message.parts.some((part) => part.type === "input" && part.input_id === input_id)
   const question = view.question && answers(view.question.input_id) ? null : view.question
-  if (!message.turn_id) return { ...view, question }
+  const { turn_id } = message
+  if (!turn_id) return { ...view, question }
+  const joins = view.turns.some((turn) => turn.turn_id === turn_id)
   return {
-    session: { ...view.session, state: "running", lifecycle: "active" },
-    turns: withQuestion(view.turns, message.turn_id, message),
+    session: { ...view.session, state: "running", lifecycle: "active", ...(joins ? {} : { head: message.id }) },
+    turns: withQuestion(view.turns, turn_id, message),
     question,
   }
 }
 
+/** The conversation goes on from its last answer, unless the person is on another branch by now, or asked once more (P6.12). */
+function answered(view: ChatView, { id, turn_id, reply_to }: Message): ChatView {
+  const again = view.turns.some((turn) => turn.message_id === reply_to && turn.turn_id !== turn_id)
+  if (turn_id === null || view.session.head !== reply_to || again) return view
+  return { ...view, session: { ...view.session, head: id } }
+}
+
 /** A new turn, or one more message of a turn that waits. */
-function withQuestion(turns: readonly OpenTurn[], turn_id: string, { id, create_time }: Message): readonly OpenTurn[] {
+function withQuestion(
+  turns: readonly OpenTurn[],
+  turn_id: string,
+  { id, create_time }: Pick<Message, "id" | "create_time">,
+): readonly OpenTurn[] {
   if (!turns.some((turn) => turn.turn_id === turn_id)) {
     const state = turns.length === 0 ? "running" : "queued"
     return [...turns, { turn_id, message_id: id, state, create_time }]
@@ -64,11 +79,25 @@ function told(view: ChatView, status: Status, now: number): ChatView {
     ...(is("lifecycle") ? { lifecycle: status.lifecycle } : {}),
     ...(is("topic") ? { topic: status.topic } : {}),
     ...(is("logo") ? { logo: status.logo } : {}),
+    ...(is("branch") ? { head: status.head } : {}),
     ...(is("deleted") ? { deleted_at: timestamp(now) } : {}),
   }
-  return {
+  const after = {
     session,
     turns: is("turns") ? status.turns : view.turns,
-    question: session.state === "ended" ? null : view.question,
+    question: session.state === "ended" ? null : is("question") ? status.question : view.question,
+  }
+  return status.regenerated ? regenerated(after, status.regenerated) : after
+}
+
+/** A question is asked once more: a turn without a message of its own. */
+function regenerated(
+  view: ChatView,
+  { turn_id, message_id, create_time }: NonNullable<Status["regenerated"]>,
+): ChatView {
+  return {
+    ...view,
+    session: { ...view.session, state: "running", lifecycle: "active" },
+    turns: withQuestion(view.turns, turn_id, { id: message_id, create_time }),
   }
 }

@@ -175,9 +175,6 @@ export class LiveChat {
   /** What an event sets going here, besides what it adds up to (chat/fold.ts). */
   #react(frame: DurableFrame): void {
     switch (frame.type) {
-      case "message":
-        this.context.heard(frame.data)
-        return
       case "result":
         this.streams.end(frame.data.id)
         this.context.answered(frame.data)
@@ -190,8 +187,6 @@ export class LiveChat {
         const { turn_id, state } = frame.data
         this.streams.endTurn(turn_id)
         this.context.ended(frame.data, this.#deps.max_exchanges)
-        // Run elsewhere, it may have left a checkpoint that only the store knows.
-        if (this.running?.turn_id !== turn_id) this.context.forget()
         for (const resolve of this.#ends.get(turn_id) ?? []) resolve(state)
         this.#ends.delete(turn_id)
         this.#stops.delete(turn_id)

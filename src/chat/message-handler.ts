@@ -5,6 +5,7 @@ import type { ClientFrameOf, Said } from "../protocol/client-frame.ts"
 import type { Part } from "../protocol/message.ts"
 import type { NewMessage } from "../store/append.ts"
 import { type Accepted, type AskDeps, ask, guardOfSaid } from "./ask.ts"
+import { regenerate, switchBranch } from "./branching.ts"
 import { type CommandEffect, commandEffect } from "./commands.ts"
 import type { Caller } from "./follower.ts"
 import type { LiveChat } from "./live-chat.ts"
@@ -48,8 +49,9 @@ export class MessageHandler {
       case "feedback":
         return rateMessage(this.#deps, { ...incoming, said })
       case "regenerate":
+        return regenerate(this.#deps, { ...incoming, said })
       case "switch":
-        throw new ChatError("not_found", { params: { what: "message" } })
+        return switchBranch(this.#deps, { ...incoming, said })
     }
   }
 

@@ -19,6 +19,7 @@ export interface Incoming<S extends Said = Kept> {
   readonly client_id: string | null
 }
 
+/** As it goes on from what was said last, or from where the person said. */
 export function newMessage(
   clock: Clock,
   { chat, caller, said, client_id }: Incoming,
@@ -43,7 +44,8 @@ export function newMessage(
     source: 0,
     turn_id,
     client_id,
-    reply_to: null,
+    reply_to: branchOf(said) ?? null,
+    ...(turn_id === null || branchOf(said) !== undefined ? {} : { follows: "head" }),
     liked: 0,
     comment: null,
     copied: false,
@@ -51,4 +53,9 @@ export function newMessage(
     create_time: timestamp(clock.now()),
     deleted_at: null,
   }
+}
+
+/** The answer that the person wants to go on from (P6.12); null: none; undefined: they did not say. */
+export function branchOf(said: Kept): string | null | undefined {
+  return "reply_to" in said ? said.reply_to : undefined
 }

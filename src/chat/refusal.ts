@@ -3,7 +3,15 @@ import { ChatError } from "../errors.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Guard, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
-import { areThere, isOpenQuestion, messageByClientId, saidSince, sessionByKey, wasEdited } from "../store/events.ts"
+import {
+  areThere,
+  isAnswer,
+  isOpenQuestion,
+  messageByClientId,
+  saidSince,
+  sessionByKey,
+  wasEdited,
+} from "../store/events.ts"
 
 /**
  * The earlier message with the same id and content; undefined when only the line of turns can be the reason; else throws the
@@ -26,7 +34,10 @@ export async function refusalOf(
   if (session.state === "ended") throw new ChatError("session_ended")
   if (guard.base_seq !== undefined && (await saidSince(db, session_id, guard.base_seq))) throw new ChatError("conflict")
   if (guard.after && !(await areThere(db, session_id, guard.after))) throw new ChatError("out_of_order")
-  const { question } = guard
+  const { question, answer } = guard
+  if (answer !== undefined && !(await isAnswer(db, session_id, answer))) {
+    throw new ChatError("not_found", { params: { what: "message" } })
+  }
   if (question !== undefined && !(await isOpenQuestion(db, session_id, question))) throw new ChatError("no_question")
   return undefined
 }

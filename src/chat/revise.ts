@@ -20,6 +20,8 @@ export interface ReviseDeps {
 
 type Edit = Extract<Said, { kind: "edit" }>
 type Feedback = Extract<Said, { kind: "feedback" }>
+/** What is done once for its id, and leaves no message. */
+type Revision = Extract<Said, { kind: "edit" | "feedback" | "regenerate" | "switch" }>
 
 /** Nothing to do: it was so before. */
 const unchanged: Accepted = { seq: null, dup: true }
@@ -96,9 +98,9 @@ function named(data: Status, client_id: string | null): Status {
  * What was done under this id before, if it was, whatever stands in its way today (P3.3); else what came of it now. Read
  * afterwards, so that the usual case pays nothing for it.
  */
-async function onceOnly(
+export async function onceOnly(
   db: Database,
-  { chat, client_id, said }: Incoming<Edit | Feedback>,
+  { chat, client_id, said }: Incoming<Revision>,
   now: Accepted | ChatError,
 ): Promise<Accepted> {
   const refused = now instanceof ChatError
@@ -111,9 +113,12 @@ async function onceOnly(
   return now
 }
 
-function saysTheSame({ ref, data }: EventRow, said: Edit | Feedback): boolean {
+function saysTheSame({ ref, data }: EventRow, said: Revision): boolean {
+  const { edited_message, feedback, regenerated, changed } = data as Status
+  // Without a message it was the last one of that time.
+  if (said.kind === "regenerate") return regenerated !== undefined
+  if (said.kind === "switch") return changed.includes("branch") && !regenerated && ref === said.message_id
   if (ref !== said.message_id) return false
-  const { edited_message, feedback } = data as Status
   if (said.kind === "feedback") return feedback?.liked === said.liked
   // The text of an edit is gone with its message (P4.3); then it is compared no more.
   return edited_message ? edited_message.message === said.text : !feedback

@@ -71,7 +71,11 @@ export async function endTurn(
       },
       ...(claim ? { claim } : {}),
       ...(question ? { new_input: { ...question, id: question.input_id } } : {}),
-      session: { state: afterTurn(outcome.state) },
+      // Unless the person went on to another branch meanwhile.
+      session: {
+        state: afterTurn(outcome.state),
+        ...(message ? { head: message.id, head_from: turn.question.id } : {}),
+      },
     }),
   )
   if (appended.seqs.length > 0) return appended.claimed

@@ -83,11 +83,11 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     if (outcome.reason === "drained" && (await handOver(deps, chat, turn, !outcome.unbegun, log))) return undefined
     if (outcome.error)
       log.warn({ err: outcome.error.cause ?? outcome.error, code: outcome.error.code }, "the turn failed")
-    const next = await endTurn(deps, chat, turn, answer, outcome, log)
-    // One that an earlier run left holds, unless this one left another.
-    const checkpoint = answer.checkpoint === undefined ? turn.resume?.checkpoint : answer.checkpoint
-    if (checkpoint !== undefined) chat.context.keep(checkpoint)
-    return next
+    // One that an earlier run left holds, unless this one left another; and what an earlier turn left is passed on.
+    const left = answer.checkpoint === undefined ? turn.resume?.checkpoint : answer.checkpoint
+    const { text, parts, usage } = answer
+    const said = { text, parts, usage, checkpoint: chat.context.keep(turn.id, left) }
+    return await endTurn(deps, chat, turn, said, outcome, log)
   } finally {
     // A later run of the same turn may have begun here, when this one was deposed and slow to end.
     if (chat.running === running) chat.running = null
@@ -133,7 +133,7 @@ async function work(
     const { history, checkpoint } = await untilStored(deps, log, "the beginning of the turn", async () => {
       // What was said on other instances may not have come here yet.
       if (chat.top < turn.seq) await chat.fill()
-      return chat.context.read(deps.db, session_id, turn.seq, deps.max_exchanges)
+      return chat.context.begin(deps.db, session_id, turn, deps.max_exchanges)
     })
     if (signal.aborted) return { ...stopped(signal), unbegun: true }
     const events = route.handler.run({

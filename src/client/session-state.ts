@@ -38,9 +38,9 @@ export class SessionState {
   }
 
   /** The answer to our own `status`. */
-  told({ state, lifecycle, topic, logo, turns, question, here }: Status): void {
+  told({ state, lifecycle, topic, logo, head, turns, question, here }: Status): void {
     this.#here = here ?? this.#here
-    this.#set({ state, lifecycle, topic, logo })
+    this.#set({ state, lifecycle, topic, logo, head })
     this.#turns = turns
     this.#question = question
   }
@@ -57,6 +57,7 @@ export class SessionState {
     this.#set({ last_seq: event.seq })
     if (event.type === "status") this.#changed(event.data)
     if (event.type === "message") this.#asked(event)
+    if (event.type === "result") this.#answered(event)
     if (event.type === "end") this.#ended(event)
   }
 
@@ -65,11 +66,14 @@ export class SessionState {
   }
 
   /** Only what `changed` names is of this place in the log. */
-  #changed({ changed, turns, ...data }: Status): void {
+  #changed({ changed, turns, question, regenerated, ...data }: Status): void {
     for (const field of ["state", "lifecycle", "topic", "logo"] as const) {
       if (changed.includes(field)) this.#set({ [field]: data[field] })
     }
+    if (changed.includes("branch")) this.#set({ head: data.head })
     if (changed.includes("turns")) this.#turns = turns
+    if (changed.includes("question")) this.#question = question
+    if (regenerated) this.#opened(regenerated.turn_id, regenerated.message_id, regenerated.create_time)
     if (this.#session?.state === "ended") this.#question = null
   }
 
@@ -77,13 +81,25 @@ export class SessionState {
     if (parts.some((part) => part.type === "input" && part.input_id === this.#question?.input_id)) this.#question = null
     if (turn_id === null) return
     const open = this.#turns.find((turn) => turn.turn_id === turn_id)
-    const state = this.#turns.length === 0 ? "running" : "queued"
-    if (!open) this.#turns = [...this.#turns, { turn_id, message_id: id, state, create_time }]
-    else {
+    if (!open) {
+      this.#opened(turn_id, id, create_time)
+      this.#set({ head: id })
+    } else {
       const joined = { ...open, merged: [...(open.merged ?? []), id] }
       this.#turns = this.#turns.map((turn) => (turn === open ? joined : turn))
     }
+  }
+
+  #opened(turn_id: string, message_id: string, create_time: string): void {
+    const state = this.#turns.length === 0 ? "running" : "queued"
+    this.#turns = [...this.#turns, { turn_id, message_id, state, create_time }]
     this.#set({ state: "running", lifecycle: "active" })
+  }
+
+  /** The conversation goes on from its last answer, unless the person is on another branch by now, or asked once more (P6.12). */
+  #answered({ data: { id, turn_id, reply_to } }: ServerFrameOf<"result">): void {
+    const again = this.#turns.some((turn) => turn.message_id === reply_to && turn.turn_id !== turn_id)
+    if (turn_id !== null && this.#session?.head === reply_to && !again) this.#set({ head: id })
   }
 
   #ended({ data }: ServerFrameOf<"end">): void {

@@ -23,8 +23,13 @@ export function badCursor(): ChatError {
 export function pageOf<T>(list: List, rows: readonly T[], limit: number, positionOf: (row: T) => unknown) {
   const items = rows.slice(0, limit)
   const last = items.at(-1)
-  const next_cursor = last !== undefined && rows.length > limit ? encode([tagOf(list), positionOf(last)]) : null
+  const next_cursor = last !== undefined && rows.length > limit ? cursorAt(list, positionOf(last)) : null
   return { items, next_cursor }
+}
+
+/** The cursor of what comes after this place in the list. */
+export function cursorAt(list: List, position: unknown): string {
+  return encode([tagOf(list), position])
 }
 
 function tagOf(list: List): string {

@@ -2,12 +2,13 @@
 import { Hono } from "hono"
 import { z } from "zod"
 import { ChatError } from "../errors.ts"
-import { Seq } from "../protocol/ids.ts"
+import { MessageId, Seq } from "../protocol/ids.ts"
 import { routes } from "../protocol/rest.ts"
+import { branchMessages } from "../store/branch-messages.ts"
 import { listMessages } from "../store/messages.ts"
 import { answer, type ChatEnv } from "./answer.ts"
 import type { AppDeps } from "./app.ts"
-import { badCursor, pageOf, placeOf } from "./cursor.ts"
+import { badCursor, cursorAt, pageOf, placeOf } from "./cursor.ts"
 import { sessionOf } from "./sessions.ts"
 import { valid } from "./valid.ts"
 
@@ -17,8 +18,14 @@ const Position = z.tuple([Seq])
 export function messageRoutes({ db, chat }: Pick<AppDeps, "db" | "chat">) {
   return new Hono<ChatEnv>()
     .get(history.path, valid("query", history.query), async (c) => {
-      const { lang: _, user_id, chat_id, cursor, limit, order, ...filter } = c.req.valid("query")
+      const { lang: _, user_id, chat_id, cursor, limit, order, branch, ...filter } = c.req.valid("query")
       const session = await sessionOf(db, c.var.principal, chat_id, { user_id })
+      if (branch) {
+        const list = [history.path, session.id, branch]
+        const after = placeOf(list, MessageId, cursor)
+        const { items, next } = await branchMessages(db, session.id, { head: session.head, after, limit })
+        return answer(c, { items, next_cursor: next === null ? null : cursorAt(list, next) })
+      }
       const list = [history.path, session.id, order, filter]
       const after = placeOf(list, Position, cursor)?.[0]
       // No page ever ended there.

@@ -33,15 +33,31 @@ export const SessionList = z.strictObject({
   flow_id: FlowId.optional(),
   ...page,
 })
-export const History = z.strictObject({
-  ...owned,
-  chat_id: SessionRef,
-  ...between,
-  is_bot: yesNo.optional(),
-  kind: MessageKind.optional(),
-  order: z.enum(["desc", "asc"]).default("desc").describe("desc: newest first."),
-  ...page,
-})
+/** Filters of the log, which a branch is not. */
+const ofLog = ["since", "until", "is_bot", "kind"] as const
+export const History = z
+  .strictObject({
+    ...owned,
+    chat_id: SessionRef,
+    ...between,
+    is_bot: yesNo.optional(),
+    kind: MessageKind.optional(),
+    order: z.enum(["desc", "asc"]).default("desc").describe("desc: newest first."),
+    branch: z
+      .literal("active")
+      .optional()
+      .describe(
+        "Only the branch that the conversation goes on from (P6.12), newest first; it goes with no other filter.",
+      ),
+    ...page,
+  })
+  .refine(
+    (query) => !query.branch || (query.order === "desc" && ofLog.every((filter) => query[filter] === undefined)),
+    {
+      path: ["branch"],
+      message: "goes with no other filter, and is read newest first",
+    },
+  )
 export const DeleteMessages = z.strictObject({
   ...owned,
   chat_id: SessionRef,

@@ -84,8 +84,8 @@ export const Status = z.object({
       copied: z.literal(true).optional(),
     })
     .optional(),
-  /** With `changed: ["turns"]`: this question is answered once more. */
-  regenerated: z.object({ message_id: MessageId }).optional(),
+  /** With `changed: ["branch"]`: this question is answered once more, in this turn (P6.12). */
+  regenerated: z.object({ message_id: MessageId, turn_id: TurnId, create_time: Timestamp }).optional(),
   /** The `id` of the frame that asked for the edit or the feedback; it stays when the text is gone (P4.3). */
   client_id: ClientId.optional(),
   /** Not in durable frames: who is here now. */

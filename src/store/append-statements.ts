@@ -43,6 +43,8 @@ const conditions: Record<keyof Guarded, string> = {
   and v.kind = 'status' and v.data ->> '$.client_id' = a.value ->> '$.guard.revised_once'))`,
   question: `(a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'
   and i.session_id = s.id and i.closed_at is null))`,
+  answer: `(a.value ->> '$.guard.answer' is null or exists (select 1 from messages m where m.id = a.value ->> '$.guard.answer'
+  and m.session_id = s.id and m.is_bot and m.turn_id is not null))`,
   max_open_turns: `(a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id
   and t.state in ('queued', 'running')) <= a.value ->> '$.guard.max_open_turns')`,
   drop_turns: `(a.value -> '$.drop_turns' is null or not exists (select 1 from json_each(a.value, '$.drop_turns') d
@@ -70,12 +72,23 @@ ${needed.map((name) => `and ${conditions[name]}\n`).join("")}returning session_i
 }
 
 const columns = `id, session_id, chat_id, flow_id, chat_type, user_id, kind, state, message, extra, source, turn_id,
-  client_id, reply_to, liked, create_time, deleted_at`.split(/,\s+/)
+  client_id, liked, create_time, deleted_at`.split(/,\s+/)
+
+// The answer that the conversation has come to, given or still to come: of the turn that is open for the question in `head`
+// (it may be asked once more), else of its own.
+const headAnswer = `coalesce(
+  (select t.answer_id from turns t where t.session_id = s.id and t.state in ('queued', 'running') and +t.message_id = s.head
+    order by t.seq desc limit 1),
+  (select iif(h.is_bot, h.id, t.answer_id) from messages h left join turns t on t.id = h.turn_id where h.id = s.head))`
+
+const followed = `case when m.value ->> 'follows' is null then m.value ->> 'reply_to'
+  when m.value ->> 'follows' = 'head' then iif(s.head is null, null, ${headAnswer})
+  else (select t.answer_id from inputs i join turns t on t.id = i.turn_id where i.id = m.value ->> 'follows') end`
 
 const insertMessages = `with m as materialized (select value from json_each(?1))
-insert into messages (${columns.join(", ")}, is_bot, parts, usage, seq)
+insert into messages (${columns.join(", ")}, reply_to, is_bot, parts, usage, seq)
 select ${columns.map((column) => `m.value ->> '${column}'`).join(", ")},
-  m.value ->> 'is_bot', m.value -> 'parts', nullif(m.value -> 'usage', 'null'), x.seq
+  ${followed}, m.value ->> 'is_bot', m.value -> 'parts', nullif(m.value -> 'usage', 'null'), x.seq
 from m
 join sessions s on s.id = m.value ->> 'session_id'
 join events x on x.session_id = s.id and x.seq > s.last_seq and x.ref = m.value ->> 'id' and x.kind in ('message', 'result')`
@@ -110,18 +123,18 @@ from (select a.value ${accepted}) j where messages.id = j.value ->> '$.rate_mess
 // The idle chat's new turn is running at once: one commit, not two, between a question and the bot.
 const insertTurns = `${appends},
 n as materialized (select a.value ->> '$.new_turn.id' as id, s.id as session_id,
-  a.value ->> '$.new_turn.message_id' as message_id, v.seq as seq, a.value ->> '$.new_turn.answer_id' as answer_id,
+  a.value ->> '$.new_turn.message_id' as message_id, nullif(a.value -> '$.new_turn.merged', 'null') as merged, v.seq as seq, a.value ->> '$.new_turn.answer_id' as answer_id,
   a.value ->> '$.new_turn.language' as language, a.value ->> 'trace_id' as trace_id, a.value ->> 'create_time' as create_time,
   a.value ->> '$.new_turn.instance' as instance, a.value ->> '$.new_turn.lease_expires_at' as lease_expires_at,
   not exists (select 1 from turns t where t.session_id = s.id and t.state in ('queued', 'running')) as idle
   ${accepted} where a.value ->> '$.new_turn.id' is not null)
-insert into turns (id, session_id, message_id, seq, answer_id, language, trace_id, create_time,
+insert into turns (id, session_id, message_id, merged, seq, answer_id, language, trace_id, create_time,
   state, instance, lease_expires_at, generation, attempts, start_time)
-select n.id, n.session_id, n.message_id, n.seq, n.answer_id, n.language, n.trace_id, n.create_time,
+select n.id, n.session_id, n.message_id, n.merged, n.seq, n.answer_id, n.language, n.trace_id, n.create_time,
   case when n.idle then 'running' else 'queued' end, case when n.idle then n.instance end,
   case when n.idle then n.lease_expires_at end, n.idle, n.idle, case when n.idle then n.create_time end
 from n
-returning session_id, state`
+returning session_id, state, (select q.reply_to from messages q where q.id = message_id) as reply_to`
 
 const claimTurns = `${appends}
 update turns set state = 'running', generation = generation + 1, attempts = attempts + 1,
@@ -178,6 +191,10 @@ update sessions set
     when j.value ->> '$.session.state' in ('completed', 'interrupted')
       and exists (select 1 from inputs i where i.session_id = sessions.id and i.closed_at is null) then 'waiting_input'
     else coalesce(j.value ->> '$.session.state', state) end,
+  head = case when json_type(j.value, '$.session.head') is null
+    or j.value ->> '$.session.head_from' is not null and (head is not j.value ->> '$.session.head_from' or exists (
+      select 1 from turns t where t.session_id = sessions.id and t.state in ('queued', 'running') and +t.message_id = head))
+    then head else j.value ->> '$.session.head' end,
   lifecycle = case when lifecycle = 'ended' then 'ended' else coalesce(j.value ->> '$.session.lifecycle', lifecycle) end,
   ${batch.some(({ session }) => session && rarely.some((field) => field in session)) ? setRarely : ""}update_time = j.value ->> 'create_time'
 from (select a.value ${accepted}) j where sessions.id = j.value ->> 'session_id'`

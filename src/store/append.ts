@@ -5,7 +5,13 @@ import type { TurnEnd } from "../protocol/turn.ts"
 import type { EventRow, InputRow, TurnRow } from "./schema.ts"
 
 /** A message before its place is known. */
-export type NewMessage = Omit<Message, "seq">
+export type NewMessage = Omit<Message, "seq"> & {
+  /**
+   * Which answer it follows, where only the commit can tell: the one that the conversation has come to, or the one in which
+   * the question of this `input_id` was asked. `reply_to` is then filled in.
+   */
+  readonly follows?: "head" | (string & {})
+}
 
 export interface NewEvent {
   readonly kind: EventRow["kind"]
@@ -17,6 +23,8 @@ export interface NewEvent {
 export interface NewTurn {
   readonly id: string
   readonly message_id: string
+  /** Further messages that belong to the question. */
+  readonly merged?: readonly string[] | null
   readonly answer_id: string
   readonly language: string
   /** Taken when the chat is idle: then the turn is running at once, under this lease. */
@@ -58,6 +66,8 @@ export interface Guard {
   readonly revised_once?: string
   /** The question is open (P6.7). */
   readonly question?: string
+  /** This is an answer of the chat, given in a turn (P6.12). */
+  readonly answer?: string
   /** At most so many turns are open (P6.3). */
   readonly max_open_turns?: number
 }
@@ -93,5 +103,8 @@ export interface Append {
     readonly topic?: string | null
     readonly logo?: string | null
     readonly deleted_at?: string
+    readonly head?: string | null
+    /** The head is moved only if it is this question, and if nobody has it answered once more. */
+    readonly head_from?: string
   }
 }

@@ -166,6 +166,12 @@ export async function isOpenQuestion(db: Database, session_id: string, id: strin
   return (await db.orm.select({ id: inputs.id }).from(inputs).where(open).limit(1)).length > 0
 }
 
+/** Was this message given in a turn of the chat? */
+export async function isAnswer(db: Database, session_id: string, id: string): Promise<boolean> {
+  const message = await messageOf(db, session_id, id)
+  return message?.is_bot === true && message.turn_id !== null
+}
+
 /** A message of this chat, deleted or not. */
 export async function messageOf(db: Database, session_id: string, id: string): Promise<Message | undefined> {
   const ofChat = and(eq(messages.id, id), eq(messages.session_id, session_id))

@@ -149,8 +149,7 @@ export const turns = sqliteTable(
     end_time: text(),
   },
   (table) => [
-    // From an answer to its question, and on to the answer before that: so a branch is read, and only it (P6.12).
-    uniqueIndex("turns_answer").on(table.answer_id),
+    index("turns_order").on(table.session_id, table.seq),
     // The few that are open, however long the chat is. A query that says `isOpen` word for word is answered from here.
     index("turns_open").on(table.session_id, table.seq).where(isOpen),
     index("turns_leases").on(table.state, table.lease_expires_at),

@@ -1,14 +1,11 @@
 // Turns outside the way of a message: checkpoints, leases, take-over, and what a bot needs to know of before.
 import type { InStatement } from "@libsql/client"
-import { and, asc, desc, eq, inArray, isNotNull, isNull, lt, notInArray, sql } from "drizzle-orm"
-import { alias } from "drizzle-orm/sqlite-core"
+import { and, asc, eq, inArray, lt, notInArray, sql } from "drizzle-orm"
 import { timestamp } from "../clock.ts"
-import type { Message } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
 import { jsonParameter } from "./json.ts"
-import { merged } from "./merged.ts"
 import { rowOf } from "./row-json.ts"
-import { isOpen, messages, type ResumeFrom, sessions, type TurnRow, turns } from "./schema.ts"
+import { isOpen, type ResumeFrom, sessions, type TurnRow, turns } from "./schema.ts"
 
 const turnRow = rowOf(turns, "id")
 
@@ -158,64 +155,4 @@ export async function takeStranded(db: Database, { instance, expires_at, now }: 
       .where(and(inArray(sessions.id, running), notInArray(sessions.state, ["ended", "running"]))),
   ])
   return taken
-}
-
-/** The last checkpoint that the chat's handler left in a turn before `seq`; not every turn leaves one. */
-export async function checkpointBefore(db: Database, session_id: string, seq: number): Promise<unknown> {
-  const rows = await db.orm
-    .select({ checkpoint: turns.checkpoint })
-    .from(turns)
-    .where(and(eq(turns.session_id, session_id), lt(turns.seq, seq), isNotNull(turns.checkpoint)))
-    .orderBy(desc(turns.seq))
-    .limit(1)
-  return rows[0]?.checkpoint ?? null
-}
-
-type Spoken = Pick<Message, "id" | "kind" | "message" | "parts">
-
-/** The last `limit` complete exchanges before `seq`, oldest first: nothing interrupted, failed or deleted. */
-export async function exchangesBefore(
-  db: Database,
-  session_id: string,
-  seq: number,
-  limit: number,
-): Promise<{ question: Spoken; answer: Spoken }[]> {
-  const answers = alias(messages, "answers")
-  // Not whole rows: reading them takes four times as long, and this is read for every turn.
-  const rows = await db.orm
-    .select({
-      question: { id: messages.id, kind: messages.kind, message: messages.message, parts: messages.parts },
-      answer: { id: answers.id, kind: answers.kind, message: answers.message, parts: answers.parts },
-      ids: turns.merged,
-    })
-    .from(turns)
-    .innerJoin(messages, eq(messages.id, turns.message_id))
-    .innerJoin(answers, eq(answers.id, turns.answer_id))
-    .where(
-      and(
-        eq(turns.session_id, session_id),
-        lt(turns.seq, seq),
-        inArray(turns.state, ["completed", "waiting_input"]),
-        isNull(messages.deleted_at),
-        isNull(answers.deleted_at),
-      ),
-    )
-    .orderBy(desc(turns.seq))
-    .limit(limit)
-  return Promise.all(rows.reverse().map((row) => withMerged(db, row)))
-}
-
-/** Few turns have more than one message. */
-async function withMerged(
-  db: Database,
-  { question, answer, ids }: { question: Spoken; answer: Spoken; ids: string[] | null },
-): Promise<{ question: Spoken; answer: Spoken }> {
-  if (!ids) return { question, answer }
-  const { id, kind, message, parts } = messages
-  const later = await db.orm
-    .select({ id, kind, message, parts })
-    .from(messages)
-    .where(and(inArray(id, ids), isNull(messages.deleted_at)))
-    .orderBy(asc(messages.seq))
-  return { question: merged(question, later), answer }
 }

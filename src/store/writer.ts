@@ -13,6 +13,8 @@ export interface Appended {
   readonly seqs: readonly number[]
   /** Of the new turn. */
   readonly turn_state?: "queued" | "running"
+  /** Of the new turn's question. */
+  readonly reply_to?: string | null
   /** The turn that was taken next. */
   readonly claimed?: string
 }
@@ -115,14 +117,17 @@ export class Writer {
       const session_id = String(row.session_id)
       seqs.set(session_id, [...(seqs.get(session_id) ?? []), Number(row.seq)])
     }
-    const states = new Map(of("turns").map((row) => [String(row.session_id), String(row.state)]))
+    const turns = new Map(of("turns").map((row) => [String(row.session_id), row]))
     const claims = new Map(of("claims").map((row) => [String(row.session_id), String(row.id)]))
     for (const { work, resolve } of appends) {
-      const state = states.get(work.session_id)
+      const turn = turns.get(work.session_id)
+      const state = turn?.state
       const claimed = claims.get(work.session_id)
       resolve({
         seqs: (seqs.get(work.session_id) ?? []).sort((a, b) => a - b),
-        ...(state === "running" || state === "queued" ? { turn_state: state } : {}),
+        ...(state === "running" || state === "queued"
+          ? { turn_state: state, reply_to: turn?.reply_to === null ? null : String(turn?.reply_to) }
+          : {}),
         ...(claimed === undefined ? {} : { claimed }),
       })
     }

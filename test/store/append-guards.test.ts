@@ -91,7 +91,10 @@ test("[P3.3] a resend that arrives together with another message of the chat is 
   await writer.append(questionOf(it.chat, { guard }, { client_id: "c-1" }))
   const [resent, other] = [questionOf(it.chat, { guard }, { client_id: "c-1" }), questionOf(it.chat)]
   const outcomes = await Promise.all([resent, other].map((append) => writer.append(append)))
-  expect(outcomes).toEqual([{ seqs: [] }, { seqs: [2], turn_state: "queued" }])
+  expect(outcomes).toEqual([
+    { seqs: [] },
+    { seqs: [2], turn_state: "queued", reply_to: expect.stringMatching(/^msg_/) },
+  ])
   const { turns, messages } = await everything(it.db)
   expect(turns).toHaveLength(2)
   expect(messages).toHaveLength(2)
@@ -192,7 +195,7 @@ test("[P6.7] question: the first answer wins, in the chat of the question", asyn
   expect(inputs).toEqual([
     {
       ...{ id: input_id, session_id: it.chat.id, turn_id: turn.id, prompt: "Which?", fields: JSON.stringify(fields) },
-      ...{ answered_by: answer.new_turn.message_id, create_time: time, closed_at: time },
+      ...{ answered_by: answer.new_turn.message_id, create_time: time, expires_at: null, closed_at: time },
     },
   ])
   expect(sessions?.find(({ id }) => id === it.chat.id)).toMatchObject({ state: "running" })

@@ -1,11 +1,12 @@
 // What appends to one chat add up to, in memory and without SQL: the model that the store is held against.
 import type { SessionState } from "../../src/protocol/session.ts"
-import type { Append } from "../../src/store/append.ts"
+import type { Append, NewMessage } from "../../src/store/append.ts"
 import type { Appended } from "../../src/store/writer.ts"
 
 export interface ModelTurn {
   readonly id: string
   readonly answer_id: string
+  readonly message_id: string
   readonly seq: number
   state: string
   generation: number
@@ -17,6 +18,10 @@ export interface ModelMessage {
   readonly id: string
   readonly seq: number
   readonly once: string
+  /** Of a question, and of an answer: the turn that it belongs to. */
+  readonly turn_id: string | null
+  readonly is_bot: boolean
+  readonly reply_to: string | null
   deleted: boolean
 }
 
@@ -28,11 +33,12 @@ export class ModelChat {
   state: SessionState = "initialized"
   lifecycle = "created"
   topic: string | null = null
+  head: string | null = null
   deleted = false
   readonly events: { seq: number; kind: string; ref: string | null }[] = []
   readonly messages: ModelMessage[] = []
   readonly turns: ModelTurn[] = []
-  readonly inputs: { id: string; answered_by: string | null; open: boolean }[] = []
+  readonly inputs: { id: string; turn_id: string; answered_by: string | null; open: boolean }[] = []
 
   get running(): ModelTurn | undefined {
     return this.turns.find(({ state }) => state === "running")
@@ -51,8 +57,11 @@ export class ModelChat {
       const seq = this.last_seq + 1 + place
       this.events.push({ seq, kind, ref })
       const message = append.messages.find(({ id }) => id === ref)
-      if (message && (kind === "message" || kind === "result"))
-        this.messages.push({ id: message.id, seq, once: onceOf(message.user_id, message.client_id), deleted: false })
+      if (message && (kind === "message" || kind === "result")) {
+        const { id, user_id, client_id, turn_id, is_bot } = message
+        const reply_to = this.#followed(message)
+        this.messages.push({ id, seq, once: onceOf(user_id, client_id), turn_id, is_bot, reply_to, deleted: false })
+      }
     })
     const ending = this.turns.find(({ id }) => id === end_turn?.id)
     if (ending && end_turn) ending.state = end_turn.state
@@ -62,7 +71,7 @@ export class ModelChat {
     const next = claim && this.open[0]
     const claimed = claim && next?.state === "queued" ? this.#claim(next, claim.instance) : undefined
     if (new_input || append.session?.state === "ended") for (const input of this.inputs) input.open = false
-    if (new_input) this.inputs.push({ id: new_input.id, answered_by: null, open: true })
+    if (new_input) this.inputs.push({ id: new_input.id, turn_id: new_input.turn_id, answered_by: null, open: true })
     const answered = this.inputs.find(({ id }) => id === answer_input?.id)
     if (answered && answer_input) Object.assign(answered, { answered_by: answer_input.message_id, open: false })
     for (const message of this.messages) if (delete_messages.includes(message.id)) message.deleted = true
@@ -70,13 +79,19 @@ export class ModelChat {
     this.#change(append.session ?? {})
     return {
       seqs,
-      ...(made ? { turn_state: made.state === "running" ? ("running" as const) : ("queued" as const) } : {}),
+      ...(made
+        ? {
+            turn_state: made.state === "running" ? ("running" as const) : ("queued" as const),
+            reply_to: this.messages.find(({ id }) => id === made.message_id)?.reply_to ?? null,
+          }
+        : {}),
       ...(claimed ? { claimed: claimed.id } : {}),
     }
   }
 
   #holds({ guard, end_turn, delete_messages }: Append): boolean {
-    const { once, open, fence, stoppable, queued, question, max_open_turns } = guard
+    const { once, open, fence, stoppable, queued, question, answer, max_open_turns } = guard
+    if (answer && !this.messages.some(({ id, is_bot, turn_id }) => id === answer && is_bot && turn_id)) return false
     if (this.deleted && (!fence || end_turn?.id !== fence.turn_id)) return false
     if (open && this.state === "ended") return false
     if (once && this.messages.some((message) => message.once === onceOf(once.user_id, once.client_id))) return false
@@ -89,10 +104,24 @@ export class ModelChat {
     return max_open_turns === undefined || this.open.length <= max_open_turns
   }
 
-  #begin({ id, answer_id, instance }: NonNullable<Append["new_turn"]>, seq: number): ModelTurn {
+  /** The answer that a message goes on from. */
+  #followed({ follows, reply_to }: NewMessage): string | null {
+    if (follows === undefined) return reply_to
+    if (follows !== "head") return this.turns.find(({ id }) => id === this.#asker(follows))?.answer_id ?? null
+    const head = this.messages.find(({ id }) => id === this.head)
+    if (!head || head.is_bot) return head?.id ?? null
+    const open = this.open.findLast(({ message_id }) => message_id === head.id)
+    return (open ?? this.turns.find(({ id }) => id === head.turn_id))?.answer_id ?? null
+  }
+
+  #asker(input_id: string): string | undefined {
+    return this.inputs.find(({ id }) => id === input_id)?.turn_id
+  }
+
+  #begin({ id, answer_id, message_id, instance }: NonNullable<Append["new_turn"]>, seq: number): ModelTurn {
     const idle = this.open.length === 0
     const turn: ModelTurn = {
-      ...{ id, answer_id, seq, state: idle ? "running" : "queued", generation: idle ? 1 : 0 },
+      ...{ id, answer_id, message_id, seq, state: idle ? "running" : "queued", generation: idle ? 1 : 0 },
       ...{ instance: idle ? instance : null, stop_requested: false },
     }
     this.turns.push(turn)
@@ -106,7 +135,7 @@ export class ModelChat {
     return turn
   }
 
-  #change({ state, lifecycle, topic, deleted_at }: NonNullable<Append["session"]>): void {
+  #change({ state, lifecycle, topic, deleted_at, head, head_from }: NonNullable<Append["session"]>): void {
     if (this.state === "ended" || state === "ended") this.state = "ended"
     else if (this.running) this.state = "running"
     else if ((state === "completed" || state === "interrupted") && this.inputs.some(({ open }) => open))
@@ -114,6 +143,8 @@ export class ModelChat {
     else this.state = state ?? this.state
     if (this.lifecycle !== "ended" && lifecycle) this.lifecycle = lifecycle
     if (topic !== undefined) this.topic = topic
+    const again = this.open.some(({ message_id }) => message_id === head_from)
+    if (head !== undefined && (head_from === undefined || (head_from === this.head && !again))) this.head = head
     if (deleted_at) this.deleted = true
   }
 }

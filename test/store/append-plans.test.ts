@@ -1,8 +1,10 @@
 // What is done for each message costs the same however long the chat and however many chats there are: by its plans.
+
 import { expect, test } from "bun:test"
 import { newId } from "../../src/ids.ts"
 import type { Append } from "../../src/store/append.ts"
 import { appendStatements } from "../../src/store/append-statements.ts"
+import { branchBefore } from "../../src/store/branch.ts"
 import {
   eventsSince,
   loadChat,
@@ -14,21 +16,13 @@ import {
   wasEdited,
 } from "../../src/store/events.ts"
 import { deletableMessages, moveLifecycles, sessionByName } from "../../src/store/session-changes.ts"
-import {
-  checkpointBefore,
-  checkpointStatement,
-  exchangesBefore,
-  renewLeases,
-  takeOver,
-  takeStranded,
-  turnById,
-} from "../../src/store/turns.ts"
+import { checkpointStatement, renewLeases, takeOver, takeStranded, turnById } from "../../src/store/turns.ts"
 import { openTestDatabase, planOf, watched } from "../support/database.ts"
 import { appendOf, endOf, openChat, questionOf } from "./appends.ts"
 
 /** Ways to find rows whose number does not grow with the log. */
 const short = [
-  /\(id=\?\)$/,
+  /\(id=\?\)( LEFT-JOIN)?$/,
   /\(session_id=\? AND seq[=<>]\?\)( LEFT-JOIN)?$/,
   /\(session_id=\? AND user_id=\? AND client_id=\?\)$/,
   /\(user_id=\? AND chat_id=\?\)$/,
@@ -56,6 +50,7 @@ const everyGuard: Required<Append["guard"]> = {
   open: true,
   fence: { turn_id: "t", generation: 1 },
   stoppable: "t",
+  answer: "m",
   queued: "t",
   joinable: { turn_id: "t", user_id: 1 },
   line: ["t"],
@@ -125,8 +120,6 @@ const verbs: Record<string, (db: Parameters<typeof loadChat>[0]) => Promise<unkn
   deletableMessages: (db) => deletableMessages(db, "s", ["m", "n"]),
   turnById: (db) => turnById(db, "t"),
   renewLeases: (db) => renewLeases(db, "i", ["t", "u"], 1),
-  checkpointBefore: (db) => checkpointBefore(db, "s", 5),
-  exchangesBefore: (db) => exchangesBefore(db, "s", 5, 25),
 }
 
 for (const [name, act] of Object.entries(verbs)) {
@@ -144,13 +137,20 @@ for (const [name, act] of Object.entries(verbs)) {
   })
 }
 
-test("the last checkpoint is found among the turns that left one", async () => {
+test("[P6.12] a branch is walked from its end, by keys alone, and no further than is asked for", async () => {
   await using files = await openTestDatabase()
   const db = watched(files)
-  await checkpointBefore(db, "s", 5)
-  expect(await planOf(db, db.single[0] ?? "")).toBe(
-    "SEARCH turns USING INDEX turns_checkpoint (session_id=? AND seq<?)",
-  )
+  await branchBefore(db, "s", "msg_1", 25)
+  expect(db.single.length).toBe(2)
+  for (const sql of db.single) {
+    expect(sql).toContain("b.depth < ")
+    const steps = (await planOf(db, sql)).split("\n").filter((step) => /^(SEARCH|SCAN)/.test(step))
+    // What is looked at at each step of the walk: the walk itself, and rows by their keys.
+    for (const step of steps)
+      expect(step).toMatch(
+        /^SCAN (b|branch|\(subquery|CONSTANT)|USING (COVERING )?INDEX sqlite_autoindex_\w+ \(id=\?\)$/,
+      )
+  }
 })
 
 test("a snapshot walks the messages from the newest, and stops when it has enough", async () => {

@@ -15,7 +15,21 @@ import { appendOf, endOf, messageOf, openChat, questionOf, time } from "./append
 
 const acts = [
   ...["say", "say", "say", "say", "resend", "repeat", "status", "status", "command", "end", "end", "end"],
-  ...["ask", "fail", "leave", "stale", "stop", "unqueue", "answer", "forget", "finish", "delete"],
+  ...[
+    "ask",
+    "fail",
+    "leave",
+    "stale",
+    "stop",
+    "unqueue",
+    "answer",
+    "switch",
+    "branch",
+    "again",
+    "forget",
+    "finish",
+    "delete",
+  ],
 ] as const
 
 const operation = fc.record({
@@ -83,11 +97,17 @@ async function happenedTo(writer: Writer, append: Append): Promise<Expected> {
 
 function appendFor(act: (typeof acts)[number], pick: number, session: Session, model: ModelChat): Append {
   const one = <T>(list: readonly T[]): T | undefined => list[pick % Math.max(1, list.length)]
-  const running = model.running ?? { id: newId("turn"), answer_id: newId("message"), generation: 1 }
+  const running = model.running ?? {
+    ...{ id: newId("turn"), answer_id: newId("message"), message_id: newId("message") },
+    generation: 1,
+  }
   const end = (state: TurnEnd, over: Partial<Append> = {}) =>
     endOf(session, running, {
       end_turn: { id: running.id, state, error: null, checkpoint: { pick } },
-      session: { state: state === "failed" ? "interrupted" : state },
+      session: {
+        state: state === "failed" ? "interrupted" : state,
+        ...(pick % 5 === 0 ? {} : { head: running.answer_id, head_from: running.message_id }),
+      },
       ...(pick % 4 === 0 ? {} : { claim: { instance: `ins_${pick % 3}`, lease_expires_at: pick } }),
       // A bot that said nothing.
       ...(pick % 5 === 0 ? { messages: [], events: [{ kind: "end", ref: running.id, data: {} }] } : {}),
@@ -99,7 +119,8 @@ function appendFor(act: (typeof acts)[number], pick: number, session: Session, m
       const known = model.messages.filter(({ once }) => once !== "")
       const client_id = act === "resend" ? (one(known)?.once.split(" ")[1] ?? newId("chat")) : newId("chat")
       const guard = { once: { user_id: 1, client_id }, open: true, max_open_turns: 1 + (pick % 6) } as const
-      return questionOf(session, { guard, session: { lifecycle: "active" } }, { client_id })
+      const question = questionOf(session, { guard }, { client_id })
+      return { ...question, session: { lifecycle: "active", head: question.new_turn.message_id } }
     }
     case "repeat": {
       const message = messageOf(session, { id: one(model.messages)?.id ?? newId("message") })
@@ -151,12 +172,28 @@ function appendFor(act: (typeof acts)[number], pick: number, session: Session, m
     }
     case "answer": {
       const question = one(model.inputs)?.id ?? newId("input")
-      const append = questionOf(session, { guard: { open: true, question } })
+      const append = questionOf(session, { guard: { open: true, question } }, { follows: question })
       return { ...append, answer_input: { id: question, message_id: append.new_turn.message_id } }
     }
     case "forget": {
       const chosen = [one(model.messages), one(model.messages.toReversed())]
       return appendOf(session, { delete_messages: chosen.map((message) => message?.id ?? newId("message")) })
+    }
+    // On to another branch; to none at all.
+    case "switch": {
+      const head = pick % 3 === 0 ? null : (one(model.messages.filter(({ turn_id }) => turn_id))?.id ?? null)
+      return appendOf(session, { session: { head } })
+    }
+    case "again": {
+      const question = one(model.messages.filter(({ is_bot, turn_id }) => !is_bot && turn_id))
+      const { new_turn } = questionOf(session)
+      if (!question) return appendOf(session)
+      return appendOf(session, { new_turn: { ...new_turn, message_id: question.id }, session: { head: question.id } })
+    }
+    // In other words.
+    case "branch": {
+      const answer = one(model.messages.filter(({ is_bot, turn_id }) => is_bot && turn_id))?.id ?? newId("message")
+      return questionOf(session, { guard: { open: true, answer } }, { reply_to: answer })
     }
     case "finish":
       if (pick % 6 > 0) return appendOf(session)
@@ -171,25 +208,32 @@ function expectRows(rows: Awaited<ReturnType<typeof everything>>, { id }: Sessio
   const of = (table: string) => (rows[table] ?? []).filter((row) => row.session_id === id || row.id === id)
   const bySeq = (a: Record<string, unknown>, b: Record<string, unknown>) => Number(a.seq) - Number(b.seq)
   expect(
-    of("sessions").map(({ last_seq, state, lifecycle, topic }) => ({ last_seq, state, lifecycle, topic })),
-  ).toEqual([{ last_seq: model.last_seq, state: model.state, lifecycle: model.lifecycle, topic: model.topic }])
+    of("sessions").map(({ last_seq, state, lifecycle, topic, head }) => ({ last_seq, state, lifecycle, topic, head })),
+  ).toEqual([
+    {
+      ...{ last_seq: model.last_seq, state: model.state, lifecycle: model.lifecycle },
+      ...{ topic: model.topic, head: model.head },
+    },
+  ])
   expect(of("sessions").map(({ deleted_at }) => deleted_at !== null)).toEqual([model.deleted])
   expect(of("events").map(({ seq, kind, ref }) => ({ seq, kind, ref }))).toEqual(model.events)
   expect(of("events").map(({ seq }) => seq)).toEqual(Array.from({ length: model.last_seq }, (_, place) => place + 1))
   expect(
     of("messages")
       .toSorted(bySeq)
-      .map((row) => ({ id: row.id, seq: row.seq, deleted: row.deleted_at !== null })),
-  ).toEqual(model.messages.map(({ id, seq, deleted }) => ({ id, seq, deleted })))
+      .map((row) => ({ id: row.id, seq: row.seq, reply_to: row.reply_to, deleted: row.deleted_at !== null })),
+  ).toEqual(model.messages.map(({ id, seq, reply_to, deleted }) => ({ id, seq, reply_to, deleted })))
   expect(
     of("turns")
       .toSorted(bySeq)
       .map(({ id, seq, state, generation, instance, stop_requested_at }) => {
         return { id, seq, state, generation, instance, stop_requested: stop_requested_at !== null }
       }),
-  ).toEqual(model.turns.map(({ answer_id: _, ...turn }) => turn))
+  ).toEqual(model.turns.map(({ answer_id: _, message_id: __, ...turn }) => turn))
   expect(of("turns").filter(({ state }) => state === "running").length).toBeLessThanOrEqual(1)
-  expect(of("inputs").map(({ id, answered_by, closed_at }) => ({ id, answered_by, open: closed_at === null }))).toEqual(
-    model.inputs.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
-  )
+  expect(
+    of("inputs").map(({ id, turn_id, answered_by, closed_at }) => {
+      return { id, turn_id, answered_by, open: closed_at === null }
+    }),
+  ).toEqual(model.inputs.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
 }

@@ -1,5 +1,5 @@
 // What is appended in tests: whole appends like those that chat/ makes, unique and overridable.
-import { newId } from "../../src/ids.ts"
+import { answerIdOf, newId } from "../../src/ids.ts"
 import type { Session } from "../../src/protocol/session.ts"
 import type { Append, NewMessage } from "../../src/store/append.ts"
 import type { Database } from "../../src/store/database.ts"
@@ -53,15 +53,16 @@ export type Question = Append & Required<Pick<Append, "new_turn">>
 /** A person's message with its turn; `said` overrides the message. */
 export function questionOf(session: Session, over: Partial<Append> = {}, said: Partial<NewMessage> = {}): Question {
   const turn_id = newId("turn")
-  const message = messageOf(session, { turn_id, ...said })
+  const message = messageOf(session, { turn_id, ...(said.reply_to ? {} : { follows: "head" }), ...said })
   return {
     ...appendOf(session, {
       guard: { open: true },
       messages: [message],
       events: [{ kind: "message", ref: message.id, data: null }],
+      session: { head: message.id },
       ...over,
     }),
-    new_turn: { id: turn_id, message_id: message.id, answer_id: newId("message"), language: "en", ...lease },
+    new_turn: { id: turn_id, message_id: message.id, answer_id: answerIdOf(turn_id), language: "en", ...lease },
   }
 }
 
@@ -82,7 +83,7 @@ export function endOf(session: Session, turn: Running, over: Partial<Append> = {
       { kind: "end", ref: id, data: { turn_id: id, state: "completed" } },
     ],
     end_turn: { id, state: "completed", error: null },
-    session: { state: "completed" },
+    session: { state: "completed", head: answer_id },
     ...over,
   })
 }

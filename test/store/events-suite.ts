@@ -32,7 +32,8 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
         [3, "end", null],
         [4, "status", null],
       ])
-      expect(all[0]?.message).toEqual<unknown>({ ...question.messages[0], seq: 1 })
+      const { follows: _, ...said } = question.messages[0] ?? {}
+      expect(all[0]?.message).toEqual<unknown>({ ...said, seq: 1 })
       expect(all[2]?.event).toEqual({
         ...{ session_id: chat.id, seq: 3, kind: "end", ref: question.new_turn.id, trace_id: "trace-1" },
         ...{ data: { turn_id: question.new_turn.id, state: "completed" }, create_time: time },
@@ -57,7 +58,7 @@ export function registerEventVerbs(kind: string, open: () => Promise<Opened>): v
       const new_input = { id: input_id, turn_id: first.id, prompt: "Which?", fields: [], expires_at: null }
       await writer.append(endOf(chat, first, { claim, new_input }))
       const loaded = await loadChat(it.db, chat.id)
-      expect(loaded?.session).toEqual({ ...chat, state: "running", last_seq: 5 })
+      expect(loaded?.session).toEqual({ ...chat, state: "running", head: first.answer_id, last_seq: 5 })
       expect(loaded?.turns.map(({ id, state }) => [id, state])).toEqual([
         [waiting[0]?.id ?? "", "running"],
         [waiting[1]?.id ?? "", "queued"],

@@ -1,20 +1,14 @@
 // Recovery and memory of turns, for every kind of database.
+
 import { describe, expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { newId } from "../../src/ids.ts"
 import type { Session } from "../../src/protocol/session.ts"
 import type { TurnEnd } from "../../src/protocol/turn.ts"
-import type { Append } from "../../src/store/append.ts"
+import type { Append, NewMessage } from "../../src/store/append.ts"
+import { branchBefore } from "../../src/store/branch.ts"
 import type { Database } from "../../src/store/database.ts"
-import {
-  checkpointBefore,
-  exchangesBefore,
-  renewLeases,
-  type TakeOver,
-  takeOver,
-  takeStranded,
-  turnById,
-} from "../../src/store/turns.ts"
+import { renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything } from "../support/database.ts"
 import type { Opened } from "./append-property.ts"
@@ -141,74 +135,87 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
       await using it = await open()
       const chat = await openChat(it.db)
       const writer = new Writer(it.db, systemClock)
-      const exchange = async (text: string, state: TurnEnd, over: Partial<Append> = {}) => {
-        const question = questionOf(chat, {}, { message: `${text}?` })
+      const exchange = async (
+        text: string,
+        state: TurnEnd,
+        over: Partial<Append> = {},
+        said: Partial<NewMessage> = {},
+      ) => {
+        const question = questionOf(chat, {}, { message: `${text}?`, ...said })
         await writer.append(question)
         const end = endOf(chat, question.new_turn, {
           end_turn: { id: question.new_turn.id, state, error: null },
         })
         const messages = end.messages.map((message) => ({ ...message, message: `${text}!` }))
-        const { seqs } = await writer.append({ ...end, messages, ...over })
-        return { ids: [question.new_turn.message_id, question.new_turn.answer_id], seq: Number(seqs[0]) }
+        await writer.append({ ...end, messages, ...over })
+        return { ids: [question.new_turn.message_id, question.new_turn.answer_id], tip: question.new_turn.answer_id }
       }
-      await exchange("a", "completed")
+      const a = await exchange("a", "completed")
       await exchange("b", "interrupted")
       await exchange("c", "waiting_input")
       await exchange("d", "failed")
       const e = await exchange("e", "completed")
       const f = await exchange("f", "completed")
       // The bot said nothing.
-      await exchange("g", "completed", { messages: [], events: [{ kind: "end", ref: null, data: {} }] })
+      const g = await exchange("g", "completed", {
+        ...{ messages: [], events: [{ kind: "end", ref: null, data: {} }], session: {} },
+      })
       const h = await exchange("h", "completed")
       await writer.append(appendOf(chat, { delete_messages: [e.ids[0] ?? ""] }))
       await writer.append(appendOf(chat, { delete_messages: [f.ids[1] ?? ""] }))
-      const texts = async (seq: number, limit: number) =>
-        (await exchangesBefore(it.db, chat.id, seq, limit)).map(({ question, answer }) => [
+      const texts = async (tip: string, limit: number) =>
+        (await branchBefore(it.db, chat.id, tip, limit)).history.map(({ question, answer }) => [
           question.message,
           answer.message,
         ])
-      expect(await texts(h.seq + 100, 10)).toEqual([
+      expect(await texts(h.tip, 10)).toEqual([
         ["a?", "a!"],
         ["c?", "c!"],
         ["h?", "h!"],
       ])
-      expect(await texts(h.seq + 100, 2)).toEqual([
+      expect(await texts(h.tip, 2)).toEqual([
         ["c?", "c!"],
         ["h?", "h!"],
       ])
-      expect(await texts(h.seq - 1, 10)).toEqual([
+      expect(await texts(g.tip, 10)).toEqual([
         ["a?", "a!"],
         ["c?", "c!"],
       ])
-      expect(await exchangesBefore(it.db, newId("session"), 100, 10)).toEqual([])
+      expect(await branchBefore(it.db, newId("session"), h.tip, 10)).toEqual({ history: [], checkpoint: null })
+      // Beside "c", from the answer "a" on.
+      const other = await exchange("i", "completed", {}, { reply_to: a.tip })
+      expect(await texts(other.tip, 10)).toEqual([
+        ["a?", "a!"],
+        ["i?", "i!"],
+      ])
     })
 
     test("a turn begins with the last checkpoint that was left before it; a turn that said nothing of it left none", async () => {
       await using it = await open()
       const { chat, writer, turn, line } = await working(it.db, "ins_new", now, 3)
-      expect(await checkpointBefore(it.db, chat.id, 1)).toBeNull()
+      const before = async (tip: string) => (await branchBefore(it.db, chat.id, tip, 10)).checkpoint
+      expect(await before(turn.answer_id)).toBeNull()
       const claim = { instance: "ins_new", lease_expires_at: now }
       const left = (id: string, checkpoint: unknown) => ({ id, state: "completed" as const, error: null, checkpoint })
       await writer.append(endOf(chat, turn, { end_turn: left(turn.id, { step: 2 }), claim }))
-      expect(await checkpointBefore(it.db, chat.id, 2)).toEqual({ step: 2 })
+      expect(await before(turn.answer_id)).toEqual({ step: 2 })
       const [second, third, fourth] = line
       if (!second || !third || !fourth) throw new Error("no line")
       // The second runs and says nothing of it; the third is taken out of the line.
       const out = { id: third.id, state: "interrupted", error: null } as const
       await writer.append(appendOf(chat, { guard: { queued: third.id }, end_turn: out }))
       await writer.append(endOf(chat, second, { claim }))
-      const seq = Number((await turnById(it.db, fourth.id))?.seq)
-      expect(await checkpointBefore(it.db, chat.id, seq)).toEqual({ step: 2 })
+      expect(await before(third.answer_id)).toEqual({ step: 2 })
       // Kept while it ran, and not repeated at its end; then taken back.
       const kept = { turn_id: fourth.id, generation: 1, text: "", reasoning: "", checkpoint: ["again"] }
       expect(await writer.checkpoint(kept)).toBe(true)
       expect(await writer.checkpoint({ ...kept, text: "more", checkpoint: undefined })).toBe(true)
       await writer.append(endOf(chat, fourth))
-      expect(await checkpointBefore(it.db, chat.id, seq + 1)).toEqual(["again"])
+      expect(await before(fourth.answer_id)).toEqual(["again"])
       const last = questionOf(chat)
       await writer.append(last)
       await writer.append(endOf(chat, last.new_turn, { end_turn: left(last.new_turn.id, null) }))
-      expect(await checkpointBefore(it.db, chat.id, seq + 100)).toBeNull()
+      expect(await before(last.new_turn.answer_id)).toBeNull()
     })
   })
 }

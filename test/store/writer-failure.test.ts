@@ -45,7 +45,7 @@ test("after the lock is gone appends work again, without a hole (libsql-client-t
   for (let attempt = 0; attempt < 3; attempt++) expect(await faultOf(writer.append(appendOf(chat)))).toEqual(away)
   await lock.release()
   expect(await writer.append(appendOf(chat))).toEqual({ seqs: [2] })
-  expect(await writer.append(questionOf(chat))).toEqual({ seqs: [3], turn_state: "running" })
+  expect(await writer.append(questionOf(chat))).toEqual({ seqs: [3], turn_state: "running", reply_to: null })
 })
 
 test("a single statement that met the lock does not spoil the commits after it (libsql-client-ts#352)", async () => {

@@ -1,0 +1,117 @@
+// Branches (P6.12): a question is answered once more, or the conversation goes on from somewhere else. Nothing is taken away.
+import { type Clock, timestamp } from "../clock.ts"
+import { ChatError } from "../errors.ts"
+import { answerIdOf, newId } from "../ids.ts"
+import type { Said } from "../protocol/client-frame.ts"
+import type { Message } from "../protocol/message.ts"
+import type { Status } from "../protocol/server-frame.ts"
+import type { Guard } from "../store/append.ts"
+import { messageOf } from "../store/events.ts"
+import { turnById } from "../store/turns.ts"
+import type { Accepted, AskDeps } from "./ask.ts"
+import { statusOf } from "./frames.ts"
+import type { LiveChat } from "./live-chat.ts"
+import type { Incoming } from "./new-message.ts"
+import { planOf } from "./policy.ts"
+import { onceOnly } from "./revise.ts"
+
+export interface BranchDeps extends AskDeps {
+  readonly clock: Clock
+}
+
+type Regenerate = Extract<Said, { kind: "regenerate" }>
+type Switch = Extract<Said, { kind: "switch" }>
+
+/** How often a plan is made anew, when the line of a busy chat moves on between plan and commit. */
+const tries = 5
+
+/** Answers a question once more. Throws `not_found`, `busy`, `queue_full`, `session_ended`, `id_conflict`. */
+export async function regenerate(deps: BranchDeps, incoming: Incoming<Regenerate>): Promise<Accepted> {
+  const { chat, said } = incoming
+  const question = await questionOf(deps, chat, said.message_id ?? chat.session.head)
+  return onceOnly(deps.db, incoming, question ? await tryRegenerate(deps, incoming, question) : notFound())
+}
+
+/** The person's message itself, or the one that an answer answers. */
+async function questionOf({ db }: BranchDeps, chat: LiveChat, id: string | null): Promise<Message | undefined> {
+  const named = id === null ? undefined : await messageOf(db, chat.session.id, id)
+  const question = named?.is_bot && named.reply_to ? await messageOf(db, chat.session.id, named.reply_to) : named
+  return question && !question.is_bot && question.turn_id !== null && !question.deleted_at ? question : undefined
+}
+
+async function tryRegenerate(
+  deps: BranchDeps,
+  incoming: Incoming<Regenerate>,
+  question: Message,
+): Promise<Accepted | ChatError> {
+  const { chat, caller, said } = incoming
+  const earlier = question.turn_id === null ? undefined : await turnById(deps.db, question.turn_id)
+  for (let tried = 1; ; tried++) {
+    if (chat.session.state === "ended") return new ChatError("session_ended")
+    // It has no message of its own that could be joined to another.
+    const asked = said.policy ?? deps.policyOf(chat.session)
+    const policy = asked === "merge" ? "enqueue" : asked
+    const { max_queued_turns } = deps
+    const plan = planOf(policy, { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns })
+    const turn_id = newId("turn")
+    const regenerated = { message_id: question.id, turn_id, create_time: timestamp(deps.clock.now()) }
+    const data: Status = { ...statusOf(chat, ["branch"]), head: question.id, regenerated }
+    const { seqs, turn_state } = await deps.emitter.append(chat.session, {
+      trace_id: caller.trace_id,
+      guard: { open: true, ...plan.guard, ...onceGuard(incoming) },
+      events: [{ kind: "status", ref: question.id, data: named(data, incoming) }, ...plan.events],
+      ...plan.change,
+      new_turn: {
+        ...{ id: turn_id, answer_id: answerIdOf(turn_id), message_id: question.id, merged: earlier?.merged ?? null },
+        ...{ language: caller.language, ...deps.lease() },
+      },
+      session: { lifecycle: "active", head: question.id },
+    })
+    if (seqs[0] !== undefined) {
+      // As the store has it, with all the messages that the question is made of.
+      if (turn_state === "running") deps.adoptTurn(chat, turn_id)
+      return { seq: seqs[0], dup: false }
+    }
+    // Perhaps it has ended, which the next round sees; perhaps the line is full; perhaps it moved on.
+    await chat.fill()
+    const { max_open_turns: limit } = plan.guard
+    if (!plan.passing && limit !== undefined && chat.turns.length > limit)
+      return limit === 0 ? new ChatError("busy") : new ChatError("queue_full", { params: { limit } })
+    if (tried === tries) return new ChatError("busy")
+  }
+}
+
+/** Goes on from another message, or from none. Throws `not_found`, `session_ended`, `id_conflict`. */
+export async function switchBranch(deps: BranchDeps, incoming: Incoming<Switch>): Promise<Accepted> {
+  const { chat, said } = incoming
+  const head = said.message_id
+  const target = head === null ? null : await messageOf(deps.db, chat.session.id, head)
+  const there = target === null || (target?.turn_id && !target.deleted_at)
+  return onceOnly(deps.db, incoming, there ? await trySwitch(deps, incoming) : notFound())
+}
+
+async function trySwitch({ emitter }: BranchDeps, incoming: Incoming<Switch>): Promise<Accepted | ChatError> {
+  const { chat, caller, said } = incoming
+  const head = said.message_id
+  if (chat.session.head === head) return { seq: null, dup: true }
+  const data: Status = { ...statusOf(chat, ["branch"]), head }
+  const { seqs } = await emitter.append(chat.session, {
+    trace_id: caller.trace_id,
+    guard: { open: true, ...onceGuard(incoming) },
+    events: [{ kind: "status", ref: head, data: named(data, incoming) }],
+    session: { head },
+  })
+  return seqs[0] === undefined ? new ChatError("session_ended") : { seq: seqs[0], dup: false }
+}
+
+function onceGuard({ client_id }: Incoming<Regenerate | Switch>): Pick<Guard, "revised_once"> {
+  return client_id === null ? {} : { revised_once: client_id }
+}
+
+function named(data: Status, { client_id }: Incoming<Regenerate | Switch>): Status {
+  return client_id === null ? data : { ...data, client_id }
+}
+
+function notFound(): ChatError {
+  return new ChatError("not_found", { params: { what: "message" } })
+}

@@ -1,0 +1,56 @@
+// The messages of one branch (P6.12), page by page, from its end backwards: cost goes by the page, not by the log.
+import { asc, inArray, sql } from "drizzle-orm"
+import type { Message } from "../protocol/message.ts"
+import type { Database } from "./database.ts"
+import { rowOf } from "./row-json.ts"
+import { messages } from "./schema.ts"
+
+const message = rowOf(messages, "id")
+
+/** What a message follows; an answer that was never given follows the question of its turn. */
+const before = (id: string) => `coalesce((select m.reply_to from messages m where m.id = ${id}),
+  (select t.message_id from turns t where t.id = 'trn_' || substr(${id}, 5)))`
+
+export interface BranchPage {
+  /** The message to begin with. */
+  readonly head: string | null
+  /** Begin with what this one follows, instead. */
+  readonly after?: string | undefined
+  readonly limit: number
+}
+
+/**
+ * At most `limit` messages, newest first, of a chat that the caller was found to reach; with each question those that joined
+ * it, which count with it. Deleted ones are left out, and count too.
+ */
+export async function branchMessages(
+  db: Database,
+  session_id: string,
+  { head, after, limit }: BranchPage,
+): Promise<{ readonly items: Message[]; readonly next: string | null }> {
+  const first = after === undefined ? sql`${head}` : sql`${sql.raw(before("p.id"))}`
+  const path = await db.orm.all<{ id: string; turn_merged: string | null }>(sql`with recursive path (id, depth) as (
+  select ${first}, 1 from (select ${after ?? head} as id) p
+  union all
+  select ${sql.raw(before("p.id"))}, p.depth + 1 from path p where p.id is not null and p.depth <= ${limit})
+select p.id as id, (select t.merged from messages m join turns t on t.id = m.turn_id
+  where m.id = p.id and not m.is_bot) as turn_merged
+from path p where p.id is not null order by p.depth`)
+  const page = path.slice(0, limit)
+  const ids = page.flatMap(({ id, turn_merged }) => [id, ...(turn_merged ? (JSON.parse(turn_merged) as string[]) : [])])
+  const rows = await db.orm
+    .select({ message })
+    .from(messages)
+    .where(inArray(messages.id, sql`(select value from json_each(${JSON.stringify(ids)}))`))
+    .orderBy(asc(messages.seq))
+  const found = new Map(rows.map((row) => [row.message.id, row.message]))
+  // By the branch and not by the log: an answer that was given again may be younger than what follows it elsewhere.
+  const items = page.flatMap(({ id, turn_merged }) => {
+    const joined = turn_merged ? (JSON.parse(turn_merged) as string[]).toReversed() : []
+    return [...joined, id].flatMap((each) => found.get(each) ?? [])
+  })
+  return {
+    items: items.filter((each) => each.session_id === session_id && !each.deleted_at),
+    next: path.length > limit ? (page.at(-1)?.id ?? null) : null,
+  }
+}
