@@ -86,9 +86,9 @@ export function registerHandlerContract(name: string, { make }: HandlerContract)
     test("it changes nothing in its context", async () => {
       await using subject = await make()
       const given = context({ options: subject.options, history: [exchange({}, {})] })
-      const { signal, clock, ...data } = given
+      const { signal, clock, log, files, graphs, ...data } = given
       const before = structuredClone(data)
-      await collect(subject.handler.run({ ...data, signal, clock }))
+      await collect(subject.handler.run({ ...data, signal, clock, log, files, graphs }))
       expect(data).toEqual(before)
     })
 
