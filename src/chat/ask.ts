@@ -52,9 +52,7 @@ export async function ask(
         overtaken.set(chat, through)
         await chat.fill()
       }
-      const plan = planFor(deps, incoming, question, tried)
-      const guard = guardOf(incoming, plan, question)
-      const done = await commit(deps, incoming, message, { plan, guard, question })
+      const { done, plan, guard } = await commit(deps, incoming, message, question, tried)
       if (done) return done
       const earlier = await refusalOf(deps.db, chat.session.id, guard, message)
       if (earlier) return { seq: earlier.seq, dup: true }
@@ -97,16 +95,58 @@ function lineError({ max_open_turns: limit = 0 }: Guard): ChatError {
   return limit === 0 ? new ChatError("busy") : new ChatError("queue_full", { params: { limit } })
 }
 
-/** Stores the message with its turn; starts the turn if the chat was idle. Undefined: a guard did not hold. */
+interface Committed {
+  /** Undefined: a guard did not hold. */
+  readonly done?: Accepted
+  readonly plan: Plan
+  readonly guard: Guard
+}
+
+/** Stores the message with its turn; starts the turn if the chat was idle. */
 async function commit(
   deps: AskDeps,
-  { chat, caller }: Incoming,
+  incoming: Incoming,
   asked: NewMessage,
-  { plan, guard, question }: { plan: Plan; guard: Guard; question: string | undefined },
-): Promise<Accepted | undefined> {
-  const message = placedBy(plan, chat, asked, question)
+  question: string | undefined,
+  tried: number,
+): Promise<Committed> {
+  const { chat, caller } = incoming
   const turn_id = asked.turn_id ?? newId("turn")
   const turn = { id: turn_id, answer_id: answerIdOf(turn_id) }
+  // Planned in the last moment: the line may move on while this waits for its commit, and a plan for an older one is void.
+  let made = happeningOf(deps, incoming, asked, turn, question, tried)
+  const appended = await deps.emitter
+    .appendPlanned(chat.session, () => {
+      made = happeningOf(deps, incoming, asked, turn, question, tried)
+      return made.happening
+    })
+    .catch((error: unknown) => {
+      if (ChatError.within(error)?.code === "store_unavailable") deps.adoptTurn(chat, turn.id)
+      throw error
+    })
+  const { plan, guard, message } = made
+  const [seq] = appended.seqs
+  if (seq === undefined) return { plan, guard }
+  if (appended.turn_state === "running") {
+    const { trace_id, language } = caller
+    const fresh = { generation: 1, attempts: 1, resume: null }
+    deps.startTurn(chat, { ...turn, ...fresh, seq, trace_id, language, question: placed(message, seq, appended) })
+  }
+  return { done: { seq, dup: false }, plan, guard }
+}
+
+function happeningOf(
+  deps: AskDeps,
+  incoming: Incoming,
+  asked: NewMessage,
+  turn: { readonly id: string; readonly answer_id: string },
+  question: string | undefined,
+  tried: number,
+): { readonly happening: Happening; readonly plan: Plan; readonly guard: Guard; readonly message: NewMessage } {
+  const { chat, caller } = incoming
+  const plan = planFor(deps, incoming, question, tried)
+  const guard = guardOf(incoming, plan, question)
+  const message = placedBy(plan, chat, asked, question)
   const happening: Happening = {
     trace_id: caller.trace_id,
     guard,
@@ -119,18 +159,7 @@ async function commit(
     ...(question === undefined ? {} : { answer_input: { id: question, message_id: message.id } }),
     session: { lifecycle: "active", ...(plan.joins === undefined ? { head: message.id } : {}) },
   }
-  const appended = await deps.emitter.append(chat.session, happening).catch((error: unknown) => {
-    if (ChatError.within(error)?.code === "store_unavailable") deps.adoptTurn(chat, turn.id)
-    throw error
-  })
-  const [seq] = appended.seqs
-  if (seq === undefined) return undefined
-  if (appended.turn_state === "running") {
-    const { trace_id, language } = caller
-    const fresh = { generation: 1, attempts: 1, resume: null }
-    deps.startTurn(chat, { ...turn, ...fresh, seq, trace_id, language, question: placed(message, seq, appended) })
-  }
-  return { seq, dup: false }
+  return { happening, plan, guard, message }
 }
 
 /** Where it belongs: behind the message that it joins, the answer that asked the question, or what was said last (P6.12). */

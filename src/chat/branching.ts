@@ -22,7 +22,7 @@ export interface BranchDeps extends AskDeps {
 type Regenerate = Extract<Said, { kind: "regenerate" }>
 type Switch = Extract<Said, { kind: "switch" }>
 
-/** How often a plan is made anew, when the line of a busy chat moves on between plan and commit. */
+/** How often a plan is made anew, when the line of a busy chat moves on elsewhere between plan and commit. */
 const tries = 5
 
 /** Answers a question once more. Throws `not_found`, `busy`, `queue_full`, `session_ended`, `id_conflict`. */
@@ -46,39 +46,46 @@ async function tryRegenerate(
 ): Promise<Accepted | ChatError> {
   const { chat, caller, said } = incoming
   const earlier = question.turn_id === null ? undefined : await turnById(deps.db, question.turn_id)
-  for (let tried = 1; ; tried++) {
-    if (chat.session.state === "ended") return new ChatError("session_ended")
+  const turn_id = newId("turn")
+  const create_time = timestamp(deps.clock.now())
+  const plan = () => {
     // It has no message of its own that could be joined to another.
     const asked = said.policy ?? deps.policyOf(chat.session)
-    const policy = asked === "merge" ? "enqueue" : asked
     const { max_queued_turns } = deps
-    const plan = planOf(policy, { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns })
-    const turn_id = newId("turn")
-    const regenerated = { message_id: question.id, turn_id, create_time: timestamp(deps.clock.now()) }
-    const data: Status = { ...statusOf(chat, ["branch"]), head: question.id, regenerated }
-    const { seqs, turn_state } = await deps.emitter.append(chat.session, {
-      trace_id: caller.trace_id,
-      guard: { open: true, ...plan.guard, ...onceGuard(incoming) },
-      events: [{ kind: "status", ref: question.id, data: named(data, incoming) }, ...plan.events],
-      ...plan.change,
-      new_turn: {
-        ...{ id: turn_id, answer_id: answerIdOf(turn_id), message_id: question.id, merged: earlier?.merged ?? null },
-        ...{ language: caller.language, ...deps.lease() },
-      },
-      session: { lifecycle: "active", head: question.id },
+    const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
+    return planOf(asked === "merge" ? "enqueue" : asked, meeting)
+  }
+  let made = plan()
+  for (let tried = 1; tried <= tries; tried++) {
+    const { seqs, turn_state } = await deps.emitter.appendPlanned(chat.session, () => {
+      made = plan()
+      const regenerated = { message_id: question.id, turn_id, create_time }
+      const data: Status = { ...statusOf(chat, ["branch"]), head: question.id, regenerated }
+      return {
+        trace_id: caller.trace_id,
+        guard: { open: true, ...made.guard, ...onceGuard(incoming) },
+        events: [{ kind: "status", ref: question.id, data: named(data, incoming) }, ...made.events],
+        ...made.change,
+        new_turn: {
+          ...{ id: turn_id, answer_id: answerIdOf(turn_id), message_id: question.id, merged: earlier?.merged ?? null },
+          ...{ language: caller.language, ...deps.lease() },
+        },
+        session: { lifecycle: "active", head: question.id },
+      }
     })
     if (seqs[0] !== undefined) {
       // As the store has it, with all the messages that the question is made of.
       if (turn_state === "running") deps.adoptTurn(chat, turn_id)
       return { seq: seqs[0], dup: false }
     }
-    // Perhaps it has ended, which the next round sees; perhaps the line is full; perhaps it moved on.
+    // Perhaps the session has ended; perhaps the line is full; perhaps it moved on elsewhere.
     await chat.fill()
-    const { max_open_turns: limit } = plan.guard
-    if (!plan.passing && limit !== undefined && chat.turns.length > limit)
+    if (chat.session.state === "ended") return new ChatError("session_ended")
+    const { max_open_turns: limit } = made.guard
+    if (!made.passing && limit !== undefined && chat.turns.length > limit)
       return limit === 0 ? new ChatError("busy") : new ChatError("queue_full", { params: { limit } })
-    if (tried === tries) return new ChatError("busy")
   }
+  return new ChatError("busy")
 }
 
 /** Goes on from another message, or from none. Throws `not_found`, `session_ended`, `id_conflict`. */

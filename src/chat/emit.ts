@@ -19,6 +19,8 @@ export function placed({ follows, ...message }: NewMessage, seq: number, { reply
   return { ...message, seq, ...(follows === undefined ? {} : { reply_to: reply_to ?? null }) }
 }
 
+type Key = Pick<Session, "id" | "chat_id">
+
 export class Emitter {
   readonly #writer: Writer
   readonly #bus: Bus
@@ -31,15 +33,23 @@ export class Emitter {
   }
 
   /** Stores, then publishes. No `seqs` in the answer: a guard did not hold, and nothing happened. */
-  async append(session: Pick<Session, "id" | "chat_id">, happening: Happening): Promise<Appended> {
-    const append: Append = {
-      messages: [],
-      guard: {},
-      create_time: timestamp(this.#clock.now()),
-      ...happening,
-      session_id: session.id,
-    }
-    const appended = await this.#writer.append(append)
+  append(session: Key, happening: Happening): Promise<Appended> {
+    return this.appendPlanned(session, () => happening)
+  }
+
+  /** As `append`; `plan` is called just before, when all that happened in the chat here before is known. */
+  async appendPlanned(session: Key, plan: () => Happening): Promise<Appended> {
+    const create_time = timestamp(this.#clock.now())
+    let append: Append | undefined
+    const appended = await this.#writer.appendPlanned(session.id, () => {
+      append = { messages: [], guard: {}, create_time, ...plan(), session_id: session.id }
+      return append
+    })
+    if (append) this.#publish(session, append, appended)
+    return appended
+  }
+
+  #publish(session: Key, append: Append, appended: Appended): void {
     appended.seqs.forEach((seq, place) => {
       const event = append.events[place]
       if (!event) return
@@ -51,7 +61,6 @@ export class Emitter {
       }
       this.#bus.publish(session.id, frameOf(session.chat_id, logged))
     })
-    return appended
   }
 
   /** Publishes what is of the moment (P4.2). */

@@ -171,7 +171,7 @@ export class Connection {
     const frame = readFrame(data)
     if (frame?.type === "error") this.#reason = frame.data
     if (frame) this.#sink.received(frame)
-    else this.#sink.failed(new ClientError("bad_answer", "The service sent something that is not a frame"))
+    else this.#sink.failed(new ClientError("bad_server_frame", "The service sent something that is not a frame"))
   }
 
   #lose(code: number): void {

@@ -6,6 +6,8 @@ export interface ClientErrorOptions {
   readonly retry?: boolean
   /** Milliseconds. */
   readonly retry_after_ms?: number | undefined
+  /** Of an answer to a question: what is wrong with each field, by its key. */
+  readonly fields?: Readonly<Record<string, string>> | undefined
   /** The `id` of the frame that is refused. */
   readonly id?: string | undefined
   /** The WebSocket close code behind it. */
@@ -19,12 +21,13 @@ export interface ClientErrorOptions {
  * - `connection_lost`: the connection broke before the answer came, and asking again would not be safe;
  * - `token_unavailable`: the `token` function failed; the client tries again by itself;
  * - `bad_options`: no WebSocket can be made from the url and the token that were given;
- * - `bad_answer`: the service said something that is not a frame.
+ * - `bad_server_frame`: the service said something that is not a frame.
  */
 export class ClientError extends Error {
   readonly code: string
   readonly retry: boolean
   readonly retry_after_ms: number | undefined
+  readonly fields: Readonly<Record<string, string>> | undefined
   readonly id: string | undefined
   readonly close_code: number | undefined
 
@@ -34,6 +37,7 @@ export class ClientError extends Error {
     this.code = code
     this.retry = options.retry ?? false
     this.retry_after_ms = options.retry_after_ms
+    this.fields = options.fields
     this.id = options.id
     this.close_code = options.close_code
   }

@@ -20,7 +20,7 @@ export interface Outgoing {
 /** Bytes. A frame above 1 MiB is not refused: it closes the socket, for good (P2.5, P8.1). */
 const FRAME_MOST = 1_048_576 - 1024
 /** Messages that change others: they have no place of their own in the log, so nothing can come after them (P3.7). */
-const changing = new Set(["edit", "feedback"])
+const changing = new Set(["edit", "feedback", "regenerate", "switch"])
 
 /** Has it no place of its own in the log? */
 export function isChanging(data: object): boolean {

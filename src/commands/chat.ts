@@ -41,7 +41,7 @@ async function talk(options: ChatCommandOptions): Promise<boolean> {
     if (!conversation.stop()) leave()
   }
   const keyboard = new Keyboard({ input: process.stdin, output: process.stdout, terminal, interrupted })
-  const conversation = new Conversation(options, place, screen, {
+  const conversation = new Conversation({ options, service, screen }, place, {
     changed: prompt,
     lost(error) {
       fault = error
@@ -50,7 +50,11 @@ async function talk(options: ChatCommandOptions): Promise<boolean> {
   })
   const commands = new Commands({ conversation, service, screen, quit: leave })
   const take = async (line: string) => {
+    // A script's first line may be the answer to a question that waits since long before.
+    if (!terminal) await conversation.ready().catch(() => undefined)
     const text = line.trim()
+    // An empty line may be the answer to a field.
+    if (!text.startsWith("/") && conversation.asking) return conversation.answer(line)
     if (!text) return true
     const done = text.startsWith("/") ? await commands.run(text) : null
     return done ?? conversation.say(text.startsWith("/") ? { kind: "command", command: text } : line)
@@ -72,14 +76,15 @@ async function talk(options: ChatCommandOptions): Promise<boolean> {
 }
 
 /** The chat that was asked for, else the last one, else a new one. */
-async function placeOf({ flow, chat }: ChatCommandOptions, service: Service): Promise<Place> {
+async function placeOf({ flow, type, chat }: ChatCommandOptions, service: Service): Promise<Place> {
   if (chat !== undefined) {
     const session = await service.session(chat)
-    return { flow_id: flow ?? session?.flow_id ?? "default", chat_id: session?.chat_id ?? chat }
+    const known = { flow_id: flow ?? session?.flow_id ?? "default", chat_type: type ?? session?.chat_type ?? "NORMAL" }
+    return { ...known, chat_id: session?.chat_id ?? chat }
   }
-  const [last] = await service.sessions(1, flow)
-  const flow_id = flow ?? last?.flow_id ?? "default"
-  return last && last.state !== "ended" ? { flow_id, chat_id: last.chat_id } : { flow_id }
+  const [last] = await service.sessions(1, { flow_id: flow, chat_type: type })
+  const place = { flow_id: flow ?? last?.flow_id ?? "default", chat_type: type ?? last?.chat_type ?? "NORMAL" }
+  return last && last.state !== "ended" ? { ...place, chat_id: last.chat_id } : place
 }
 
 function undelivered(count: number): ClientError {

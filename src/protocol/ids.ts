@@ -16,6 +16,7 @@ const deepest = 100
 export const Json = z
   .json()
   .refine((value) => !isDeeper(value, deepest), { message: "must not be nested so deeply", abort: true })
+export type Json = z.infer<typeof Json>
 
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false

@@ -33,7 +33,7 @@ export class Writer {
   readonly #db: Database
   readonly #clock: Clock
   /** By session: only the first of each may be in a batch. */
-  readonly #appends = new Map<string, Waiting<Append, Appended>[]>()
+  readonly #appends = new Map<string, Waiting<() => Append, Appended>[]>()
   /** By turn: a newer checkpoint takes the place of one that has not left yet. */
   readonly #checkpoints = new Map<string, Waiting<Checkpoint, boolean>>()
   #busy = false
@@ -45,11 +45,16 @@ export class Writer {
 
   /** Resolves after the commit. Rejects with `store_unavailable` when it is not known to have happened. */
   append(append: Append): Promise<Appended> {
+    return this.appendPlanned(append.session_id, () => append)
+  }
+
+  /** As `append`; `plan` is called when it is this one's turn, and all that was appended to the session before is known. */
+  appendPlanned(session_id: string, plan: () => Append): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      const waiting = { work: append, resolve, reject }
-      const line = this.#appends.get(append.session_id)
+      const waiting = { work: plan, resolve, reject }
+      const line = this.#appends.get(session_id)
       if (line) line.push(waiting)
-      else this.#appends.set(append.session_id, [waiting])
+      else this.#appends.set(session_id, [waiting])
       this.#wake()
     })
   }
@@ -86,7 +91,8 @@ export class Writer {
   }
 
   #takeAppends(): Waiting<Append, Appended>[] {
-    const firsts = [...this.#appends.values().take(batchSize)].flatMap(([first]) => first ?? [])
+    const lines = [...this.#appends.values().take(batchSize)]
+    const firsts = lines.flatMap(([first]) => (first ? [{ ...first, work: first.work() }] : []))
     const taken = fitting(firsts, ({ messages }) => messages.reduce((units, each) => units + unitsOf(each), 0))
     for (const { work } of taken) {
       const line = this.#appends.get(work.session_id) ?? []

@@ -340,9 +340,9 @@ test("[P2.1] what is not a frame is reported and passed over; a type of a later 
   line.say(said(1))
   await scene.when("message")
   expect(scene.heardOf("error").map(({ code }) => code)).toEqual([
-    "bad_answer",
-    "bad_answer",
-    "bad_answer",
-    "bad_answer",
+    "bad_server_frame",
+    "bad_server_frame",
+    "bad_server_frame",
+    "bad_server_frame",
   ])
 })

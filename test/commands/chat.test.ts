@@ -241,6 +241,54 @@ test("a second Ctrl-C within the same stop leaves; Ctrl-D leaves", async () => {
   expect(await other.left).toBe(0)
 })
 
+test("a question with fields is asked field by field; a wrong line is told and asked again", async () => {
+  const bot = scriptedHandler()
+  await using server = await startTestServer({ handlers: { bot: bot.handler } })
+  await using person = new Person(server)
+  await person.sees("/help")
+  person.say("begin")
+  const run = await bot.run()
+  void run.yield({
+    ...{ type: "question", prompt: "Two things, please." },
+    fields: [
+      { type: "number", key: "size", label: "How large" },
+      {
+        type: "select",
+        key: "colour",
+        options: [
+          { value: "r", label: "Red" },
+          { value: "g", label: "Green" },
+        ],
+      },
+    ],
+  })
+  await person.sees("Two things, please.")
+  await person.sees("How large (a number):")
+  person.say("big")
+  await person.sees("[big is not a number]")
+  await person.sees("How large (a number):")
+  person.say("7")
+  await person.sees("2  Green")
+  person.say("green")
+  const { parts } = (await bot.run()).context.message
+  expect(parts).toMatchObject([{ type: "input", answer: { size: 7, colour: "g" } }])
+})
+
+test("a question that waited is asked again by whoever opens the chat; --type chooses the kind of chat", async () => {
+  const bot = scriptedHandler()
+  const flows = [{ handler: "bot", chat_type: "WORKFLOW" }]
+  await using server = await startTestServer({ handlers: { bot: bot.handler }, flows })
+  const first = script(server, ["begin"], ["--type", "workflow", "--chat", "c_form"])
+  void (await bot.run()).yield({ type: "question", prompt: "Your name?", fields: [{ type: "text", key: "name" }] })
+  expect((await first).out).toContain("Your name?")
+  const second = script(server, ["Ann"], ["--type", "WORKFLOW"])
+  const run = await bot.run()
+  expect(run.context.message.parts).toMatchObject([{ type: "input", answer: { name: "Ann" } }])
+  await run.say("Thank you.")
+  run.done()
+  expect(await second).toMatchObject({ out: expect.stringContaining("Thank you."), code: 0 })
+})
+
 test("what is said on another device is shown, with its answer", async () => {
   await using server = await startTestServer()
   await using person = new Person(server, ["--chat", "c_shared"])

@@ -1,6 +1,6 @@
 // The terminal's own commands: they begin with a slash, and are answered here instead of by the bot.
 import { ClientError } from "../../client/error.ts"
-import type { Session } from "../../protocol/session.ts"
+import { ChatType, type Session } from "../../protocol/session.ts"
 import type { Conversation } from "./conversation.ts"
 import type { Screen } from "./screen.ts"
 import type { Service } from "./service.ts"
@@ -15,12 +15,13 @@ export interface CommandDeps {
 
 const help = `/sessions              your chats, the last one first
 /open <number|chat_id>  goes on in one of them
-/new                    begins a new one
+/new [chat type]        begins a new one
 /title <words>          names this one
 /history                what was said last
+/file <path> [words]    sends a file
 /quit                   leaves, as Ctrl-D does
 Ctrl-C                  stops the answer; once more, or when there is none, leaves
-Other words with a slash are for the service: /stop, ...`
+Other words with a slash are for the service:`
 
 const listed = 20
 
@@ -48,23 +49,44 @@ export class Commands {
     }
   }
 
-  readonly #acts: Readonly<Record<string, (words: string) => void | Promise<void>>> = {
-    help: () => this.#deps.screen.line(help),
+  readonly #acts: Readonly<Record<string, (words: string) => unknown>> = {
+    help: () => {
+      this.#deps.screen.line(help)
+      return this.#deps.conversation.say({ kind: "command", command: "/help" })
+    },
     quit: () => this.#deps.quit(),
-    new: () => this.#deps.conversation.open({ flow_id: this.#deps.conversation.flow_id }),
+    new: (words) => this.#new(words),
+    file: (words) => this.#file(words),
     sessions: () => this.#sessions(),
     open: (words) => this.#open(words),
     title: (words) => this.#title(words),
     history: () => this.#history(),
   }
 
+  #new(words: string): void {
+    const { conversation } = this.#deps
+    const chat_type = ChatType.optional().safeParse(words.toUpperCase() || undefined)
+    if (!chat_type.success) throw new ClientError("bad_request", `Say which: /new ${ChatType.options.join("|")}`)
+    conversation.open(conversation.another(chat_type.data))
+  }
+
+  async #file(words: string): Promise<void> {
+    const { service, conversation } = this.#deps
+    const [, path, text = ""] = /^(\S+)\s*([\s\S]*)$/.exec(words) ?? []
+    if (path === undefined) throw new ClientError("bad_request", "Say which: /file <path> [words]")
+    const file_id = await service.upload(path)
+    await conversation.say({ kind: "file", files: [{ file_id }], text })
+  }
+
   async #sessions(): Promise<void> {
     const { service, screen, conversation } = this.#deps
     this.#list = await service.sessions(listed)
-    for (const [at, { chat_id, topic, flow_id, state, update_time }] of this.#list.entries()) {
+    for (const [at, { chat_id, topic, flow_id, chat_type, state, update_time }] of this.#list.entries()) {
       const here = chat_id === conversation.chat_id ? "*" : " "
       const when = update_time.slice(0, 16).replace("T", " ")
-      screen.line(`${here}${String(at + 1).padStart(2)}  ${when}  ${topic ?? chat_id}  (${flow_id}, ${state})`)
+      screen.line(
+        `${here}${String(at + 1).padStart(2)}  ${when}  ${topic ?? chat_id}  (${flow_id}, ${chat_type}, ${state})`,
+      )
     }
     if (this.#list.length === 0) screen.line("There are no chats yet.")
   }

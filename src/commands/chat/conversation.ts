@@ -2,13 +2,18 @@
 import { type Chat, connectChat } from "../../client/chat.ts"
 import { ClientError } from "../../client/error.ts"
 import type { Say } from "../../client/say.ts"
+import type { ChatType } from "../../protocol/session.ts"
+import type { Question } from "../../protocol/turn.ts"
 import { Exchanges } from "./exchanges.ts"
+import { Form } from "./form.ts"
 import type { ChatCommandOptions } from "./options.ts"
 import type { Screen } from "./screen.ts"
+import type { Service } from "./service.ts"
 import { Transcript } from "./transcript.ts"
 
 export interface Place {
   readonly flow_id: string
+  readonly chat_type: ChatType
   /** Undefined: a new chat. */
   readonly chat_id?: string | undefined
 }
@@ -20,17 +25,26 @@ export interface ConversationSink {
   lost(error: ClientError): void
 }
 
+export interface ConversationDeps {
+  readonly options: ChatCommandOptions
+  readonly service: Service
+  readonly screen: Screen
+}
+
 export class Conversation {
   readonly #options: ChatCommandOptions
+  readonly #service: Service
   readonly #screen: Screen
   readonly #sink: ConversationSink
   #exchanges = new Exchanges()
   #chat: Chat
   #place: Place
   #stopping = false
+  #form: Form | null = null
 
-  constructor(options: ChatCommandOptions, place: Place, screen: Screen, sink: ConversationSink) {
+  constructor({ options, service, screen }: ConversationDeps, place: Place, sink: ConversationSink) {
     this.#options = options
+    this.#service = service
     this.#screen = screen
     this.#sink = sink
     this.#place = place
@@ -41,8 +55,9 @@ export class Conversation {
     return this.#chat.chat_id
   }
 
-  get flow_id(): string {
-    return this.#place.flow_id
+  /** A new chat with the same bot, or with another. */
+  another(chat_type: ChatType = this.#place.chat_type): Place {
+    return { flow_id: this.#place.flow_id, chat_type }
   }
 
   /** Is an answer being given, or waited for? */
@@ -59,6 +74,36 @@ export class Conversation {
     return this.#chat.ready()
   }
 
+  /** Does the bot's question have fields, so that the next line is for one of them? */
+  get asking(): boolean {
+    return this.#form !== null && !this.busy
+  }
+
+  /** Takes a line for a field of the question; with the last one the answer is sent, as in `say`. */
+  async answer(line: string): Promise<boolean> {
+    const form = this.#form
+    if (!form) return false
+    try {
+      await form.take(line)
+    } catch (error) {
+      this.#screen.note(`[${error instanceof Error ? error.message : String(error)}]`)
+    }
+    if (!form.answer) {
+      this.#screen.line(form.prompt)
+      return true
+    }
+    this.#form = null
+    return this.say({ kind: "input", input_id: form.input_id, answer: { ...form.answer } })
+  }
+
+  /** Looks whether the bot asks something with fields, that is not being answered yet. */
+  #ask(question: Question | null): void {
+    if (this.#form && this.#form.input_id === question?.input_id) return
+    this.#form =
+      question && question.fields.length > 0 ? new Form(question, (path) => this.#service.upload(path)) : null
+    if (this.#form) this.#screen.line(this.#form.prompt)
+  }
+
   /** Resolves when it has been answered: false when it was refused or the answer failed. Says why by itself. */
   async say(said: string | Say): Promise<boolean> {
     const id = crypto.randomUUID()
@@ -70,6 +115,9 @@ export class Conversation {
       exchanges.fail(id)
       if (error instanceof ClientError && error.code === "closed") return false
       this.#screen.note(`[not sent: ${error instanceof Error ? error.message : String(error)}]`)
+      if (error instanceof ClientError)
+        for (const [key, problem] of Object.entries(error.fields ?? {})) this.#screen.note(`  ${key}: ${problem}`)
+      this.#ask(this.#chat.question)
       this.#sink.changed()
     }
     return answered
@@ -97,6 +145,7 @@ export class Conversation {
     this.close()
     this.#exchanges = new Exchanges()
     this.#stopping = false
+    this.#form = null
     this.#place = place
     this.#chat = this.#connect(place)
   }
@@ -106,10 +155,10 @@ export class Conversation {
     this.#exchanges.failAll()
   }
 
-  #connect({ flow_id, chat_id }: Place): Chat {
+  #connect({ flow_id, chat_type, chat_id }: Place): Chat {
     const { url, token, lang } = this.#options
     const chat = connectChat({
-      ...{ url, token, flow_id },
+      ...{ url, token, flow_id, chat_type },
       ...(chat_id === undefined ? {} : { chat_id }),
       ...(lang === undefined ? {} : { lang }),
     })
@@ -122,13 +171,21 @@ export class Conversation {
       exchanges.ended(end)
     })
     chat.on("snapshot", ({ messages }) => exchanges.reset(messages, chat.turns))
+    for (const type of ["end", "message", "status"] as const) chat.on(type, () => this.#ask(chat.question))
     for (const type of ["message", "result", "end", "status", "snapshot", "interrupt", "error"] as const) {
       chat.on(type, () => this.#sink.changed())
     }
     chat.on("connection", (state) => {
       if (state.state === "closed" && state.error) this.#sink.lost(state.error)
+      if (state.state === "connected") this.#reopened(chat.question)
       this.#sink.changed()
     })
     return chat
+  }
+
+  /** A question may have waited since long before this device came. */
+  #reopened(question: Question | null): void {
+    if (question && this.#form?.input_id !== question.input_id) this.#screen.line(question.prompt)
+    this.#ask(question)
   }
 }

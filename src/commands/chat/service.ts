@@ -1,5 +1,5 @@
 // What the terminal client asks over REST: which chats there are, what was said in them, their names.
-
+import { basename } from "node:path"
 import { ClientError } from "../../client/error.ts"
 import { fetchToken, type TokenSource } from "../../client/token.ts"
 import type { Message } from "../../protocol/message.ts"
@@ -29,8 +29,12 @@ export class Service {
   }
 
   /** The last updated first. */
-  async sessions(limit: number, flow_id?: string): Promise<Session[]> {
-    const query = { limit: String(limit), ...(flow_id === undefined ? {} : { flow_id }) }
+  async sessions(
+    limit: number,
+    of: Partial<Record<"flow_id" | "chat_type", string | undefined>> = {},
+  ): Promise<Session[]> {
+    const chosen = Object.entries(of).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
+    const query = { limit: String(limit), ...Object.fromEntries(chosen) }
     return (await this.#ask<{ items: Session[] }>("GET", "/chat/session/list", query)).items
   }
 
@@ -54,6 +58,15 @@ export class Service {
     return (await this.#ask<{ items: Message[] }>("GET", "/chat/message/history", query)).items.reverse()
   }
 
+  /** Uploads a file of this machine; resolves with its file_id. */
+  async upload(path: string): Promise<string> {
+    const file = Bun.file(path)
+    if (!(await file.exists())) throw new ClientError("not_found", `There is no file ${path}`)
+    const form = new FormData()
+    form.append("file", file, basename(path))
+    return (await this.#ask<{ file_id: string }>("POST", "/chat/file", {}, form)).file_id
+  }
+
   /** The service keeps its documented word about `data` (/openapi.json); it is not checked again here. */
   async #ask<T>(method: string, path: string, query: Record<string, string> = {}, body?: object): Promise<T> {
     const { rest, lang } = this.#options
@@ -61,7 +74,11 @@ export class Service {
     const token = await fetchToken(this.#options.token, signal)
     if (typeof token !== "string") throw token
     const address = `${rest}${path}?${new URLSearchParams({ ...query, ...(lang === undefined ? {} : { lang }) })}`
-    const headers = { authorization: `Bearer ${token}`, ...(body ? { "content-type": "application/json" } : {}) }
+    const isForm = body instanceof FormData
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(body && !isForm ? { "content-type": "application/json" } : {}),
+    }
     let answer: Answer<T>
     let ok: boolean
     try {
@@ -69,7 +86,7 @@ export class Service {
         method,
         headers,
         signal,
-        ...(body ? { body: JSON.stringify(body) } : {}),
+        ...(body ? { body: isForm ? body : JSON.stringify(body) } : {}),
       })
       ok = response.ok
       answer = (await response.json()) as Answer<T>

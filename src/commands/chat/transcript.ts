@@ -3,7 +3,7 @@ import type { AnswerNews } from "../../client/answers.ts"
 import type { Chat } from "../../client/chat.ts"
 import type { ConnectionState } from "../../client/connection.ts"
 import type { Snapshot } from "../../client/follower.ts"
-import type { Message } from "../../protocol/message.ts"
+import type { Message, Part } from "../../protocol/message.ts"
 import type { TurnOver } from "../../protocol/turn.ts"
 import type { Exchanges } from "./exchanges.ts"
 import type { Screen } from "./screen.ts"
@@ -54,7 +54,7 @@ export class Transcript {
 
   #news(news: AnswerNews): void {
     const screen = this.#screen
-    if (news.kind === "tool") screen.note(`[tool ${news.tool.name}: ${news.tool.state}]`)
+    if (news.kind === "tool") screen.note(`[tool ${news.tool.name}: ${news.tool.state}${detailOf(news.tool)}]`)
     if (news.kind === "step") screen.note(`[${news.step.name}: ${news.step.state}]`)
     if (news.kind === "reasoning") {
       screen.think(news.delta)
@@ -77,7 +77,10 @@ export class Transcript {
     // After a crash less may be kept than was seen; that is not said again.
     else if (!written.startsWith(text)) screen.line(text)
     screen.newline()
-    for (const part of parts) if (part.type === "file") screen.line(`[file ${part.name}] ${part.url}`)
+    for (const part of parts) {
+      const line = partLine(part)
+      if (line) screen.line(line)
+    }
   }
 
   #end({ state, reason, error, question }: TurnOver): void {
@@ -111,6 +114,28 @@ export class Transcript {
       this.#missing = null
       this.#told = false
     }
+  }
+}
+
+/** What a tool is asked for, or what came of it. */
+function detailOf({ state, input, output }: { state: string; input?: unknown; output?: unknown }): string {
+  const detail = state === "running" || state === "waiting" ? input : output
+  return detail === undefined ? "" : ` ${JSON.stringify(detail).slice(0, 200)}`
+}
+
+/** What of a message is shown besides its text. */
+function partLine(part: Part): string | undefined {
+  switch (part.type) {
+    case "file":
+      return `[file ${part.name}] ${part.url}`
+    case "citation":
+      return `[from ${part.title}]${part.url ? ` ${part.url}` : ""}`
+    case "guide":
+      return [part.words ?? "", ...part.questions.map((question) => `  - ${question}`)].filter(Boolean).join("\n")
+    case "suggestions":
+      return part.questions.map((question) => `  - ${question}`).join("\n")
+    default:
+      return undefined
   }
 }
 
