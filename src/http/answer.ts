@@ -33,7 +33,7 @@ const restWords: Partial<Record<ErrorCode, Sentence>> = {
 export function refuse(c: Context<Env>, fault: unknown): Response {
   const error = errorOf(fault)
   const { language, trace_id } = c.var
-  const { code, message, retry, retry_after_ms } = describe(error, language)
+  const { code, message, retry, retry_after_ms, fields } = describe(error, language)
   const own = restWords[error.code]
   const http = errorTable[error.code].http
   if (retry_after_ms !== undefined) c.header("Retry-After", String(Math.ceil(retry_after_ms / 1000)))
@@ -43,7 +43,11 @@ export function refuse(c: Context<Env>, fault: unknown): Response {
     {
       status_code: http,
       status_message: own ? say(language, own, error.params) : message,
-      data: { code, trace_id, retry, ...(retry_after_ms === undefined ? {} : { retry_after_ms }) },
+      data: {
+        ...{ code, trace_id, retry },
+        ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
+        ...(fields === undefined ? {} : { fields }),
+      },
     },
     http,
   )

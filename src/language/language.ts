@@ -32,6 +32,7 @@ export function describe(error: ChatError, language: Language, id?: string): Err
     message: say(language, error.code, localParams(error, language)),
     retry: error.row.retry,
     ...(error.retry_after_ms === undefined ? {} : { retry_after_ms: Math.ceil(error.retry_after_ms) }),
+    ...(error.fields === undefined ? {} : { fields: { ...error.fields } }),
     ...(id === undefined ? {} : { id }),
   }
 }

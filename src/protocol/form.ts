@@ -3,7 +3,11 @@ import { z } from "zod"
 import { Json, Text } from "./ids.ts"
 
 /** Names a field in the answer. */
-const Key = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/)
+const Key = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/)
+  // JSON.parse takes it for a key, and what copies objects for something else.
+  .refine((key) => key !== "__proto__", "is no name of a field")
 
 const field = {
   key: Key,
