@@ -149,6 +149,8 @@ function happeningOf(
   const message = placedBy(plan, chat, asked, question)
   const happening: Happening = {
     trace_id: caller.trace_id,
+    // When it was said, however long the line was: a question waits for it until then (P6.14).
+    create_time: message.create_time,
     guard,
     messages: [message],
     events: [{ kind: "message", ref: message.id, data: null }, ...plan.events],

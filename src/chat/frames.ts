@@ -3,7 +3,7 @@ import type { Message } from "../protocol/message.ts"
 import type { ServerFrame, Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { OpenTurn, Question, TurnOver } from "../protocol/turn.ts"
-import type { LoggedEvent } from "../store/events.ts"
+import type { ChatState, LoggedEvent } from "../store/events.ts"
 import type { InputRow, TurnRow } from "../store/schema.ts"
 
 /** A frame that is kept: it has its place. */
@@ -56,6 +56,17 @@ export interface ChatView {
   readonly session: Session
   readonly turns: readonly OpenTurn[]
   readonly question: Question | null
+}
+
+/** The state of a chat as the store has it. */
+export function viewOf({ session, turns, question }: ChatState): ChatView {
+  return {
+    session,
+    // The first in line counts as running, as it does after an event (chat/fold.ts): should nobody have taken it yet,
+    // somebody is about to, and no event tells of it.
+    turns: turns.map(openTurnOf).map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn)),
+    question: question && questionOf(question),
+  }
 }
 
 export function statusOf({ session, turns, question }: ChatView, changed: Status["changed"] = []): Status {

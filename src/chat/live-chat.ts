@@ -12,7 +12,7 @@ import type { TurnRow } from "../store/schema.ts"
 import { Context } from "./context.ts"
 import { fold } from "./fold.ts"
 import type { Follower } from "./follower.ts"
-import { type ChatView, type DurableFrame, frameOf, isDurable, openTurnOf, questionOf } from "./frames.ts"
+import { type ChatView, type DurableFrame, frameOf, isDurable, viewOf } from "./frames.ts"
 import { Ring } from "./ring.ts"
 import { Streams } from "./streams.ts"
 import { TextGaps } from "./text-gaps.ts"
@@ -64,13 +64,7 @@ export class LiveChat {
 
   constructor(state: ChatState, deps: LiveChatDeps) {
     this.#deps = deps
-    this.#view = {
-      session: state.session,
-      // The first in line counts as running, as it does after an event (chat/fold.ts): should nobody have taken it yet,
-      // somebody is about to, and no event tells of it.
-      turns: state.turns.map(openTurnOf).map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn)),
-      question: state.question && questionOf(state.question),
-    }
+    this.#view = viewOf(state)
     for (const turn of state.turns) {
       if (turn.stop_requested_at) this.#stops.add(turn.id)
       this.streams.addKept(turn)

@@ -6,10 +6,8 @@ import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
 import type { Log } from "../log.ts"
 import type { ClientFrameOf } from "../protocol/client-frame.ts"
-
 import type { Service, Status } from "../protocol/server-frame.ts"
 import type { Lifecycle, Session } from "../protocol/session.ts"
-
 import { RateLimits } from "../rate-limit.ts"
 import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
@@ -28,6 +26,7 @@ import {
   updateSession,
 } from "./changes.ts"
 import { Emitter } from "./emit.ts"
+import { startExpiry } from "./expiry.ts"
 import { type ChatRequest, createNew, type FindDeps, findOrCreate, findOwn } from "./find-session.ts"
 import type { Caller, Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
@@ -122,10 +121,12 @@ export class ChatManager {
     if (db.kind === "file") await pauseAll(db, "all")
     await this.#turns.recover()
     const cancelPresence = this.#presence.start()
+    const cancelExpiry = startExpiry({ ...this.#deps, ...this.#changes })
     const rouse = (chat: LiveChat) => this.#audience.rouse(chat)
     const cancelNet = db.kind === "server" ? startSafetyNet({ ...this.#deps, chats: this.#chats, rouse }) : undefined
     this.#cancelWatches = () => {
       cancelPresence()
+      cancelExpiry()
       cancelNet?.()
     }
   }

@@ -4,6 +4,7 @@ import { ChatError } from "../errors.ts"
 import type { ClientFrameOf, Said } from "../protocol/client-frame.ts"
 import type { Part } from "../protocol/message.ts"
 import type { NewMessage } from "../store/append.ts"
+import { answerOfInput, answerOfOrdinary } from "./answer-message.ts"
 import { type Accepted, type AskDeps, ask, guardOfSaid } from "./ask.ts"
 import { regenerate, switchBranch } from "./branching.ts"
 import { type CommandEffect, commandEffect } from "./commands.ts"
@@ -58,13 +59,13 @@ export class MessageHandler {
   async processTextMessage(incoming: Of<"text">): Promise<Accepted> {
     const { text } = incoming.said
     this.#checkLength(text)
-    const question = incoming.chat.question
-    if (!question) return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
+    const answer = answerOfOrdinary(this.#deps.clock, incoming)
+    if (!answer) return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
     // Somebody else may answer first; then this is an ordinary message (P6.7).
-    const answer: Part = { type: "input", input_id: question.input_id, answer: text }
-    const message = this.#messageOf(incoming, text, [answer])
-    return ask(this.#deps, incoming, message, question.input_id).catch((error: unknown) => {
-      if (!(error instanceof ChatError) || error.code !== "no_question") throw error
+    const message = this.#messageOf(incoming, text, answer.parts)
+    return ask(this.#deps, incoming, message, answer.input_id).catch((error: unknown) => {
+      const closed = error instanceof ChatError && (error.code === "no_question" || error.code === "question_expired")
+      if (!closed) throw error
       return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
     })
   }
@@ -81,11 +82,9 @@ export class MessageHandler {
 
   /** The answer to a question of the bot; the first one wins. */
   async processInputMessage(incoming: Of<"input">): Promise<Accepted> {
-    const { answer, input_id = incoming.chat.question?.input_id ?? "" } = incoming.said
-    const text = typeof answer === "string" ? answer : JSON.stringify(answer)
+    const { text, parts, input_id } = await answerOfInput(this.#deps.db, incoming)
     this.#checkLength(text)
-    const message = this.#messageOf(incoming, text, [{ type: "input", input_id, answer }])
-    return ask(this.#deps, incoming, message, input_id)
+    return ask(this.#deps, incoming, this.#messageOf(incoming, text, parts), input_id)
   }
 
   /** A command takes effect at once, in the commit that stores it; it does not wait in line and is no turn. */

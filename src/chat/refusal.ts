@@ -3,15 +3,8 @@ import { ChatError } from "../errors.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Guard, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
-import {
-  areThere,
-  isAnswer,
-  isOpenQuestion,
-  messageByClientId,
-  saidSince,
-  sessionByKey,
-  wasEdited,
-} from "../store/events.ts"
+import { areThere, inputOf, isAnswer, messageByClientId, saidSince, sessionByKey, wasEdited } from "../store/events.ts"
+import type { InputRow } from "../store/schema.ts"
 
 /**
  * The earlier message with the same id and content; undefined when only the line of turns can be the reason; else throws the
@@ -38,19 +31,27 @@ export async function refusalOf(
   if (answer !== undefined && !(await isAnswer(db, session_id, answer))) {
     throw new ChatError("not_found", { params: { what: "message" } })
   }
-  if (question !== undefined && !(await isOpenQuestion(db, session_id, question))) throw new ChatError("no_question")
+  if (question === undefined) return undefined
+  const asked = await inputOf(db, session_id, question)
+  if (asked && isExpired(asked, message.create_time)) throw new ChatError("question_expired")
+  if (!asked || asked.closed_at !== null) throw new ChatError("no_question")
   return undefined
 }
 
 function sameContent(a: NewMessage, b: NewMessage): boolean {
-  return contentOf(a) === contentOf(b)
+  return a.kind === b.kind && contentOf(a) === contentOf(b)
 }
 
-/** What the sender chose. Which question an answer met is the server's finding, so it does not count. */
+/** What the sender chose. Which question an answer met, and how it reads as a text, is the server's finding and does not count. */
 function contentOf({ kind, message, parts, extra }: NewMessage): string {
-  const chosen = parts.map((part) => {
-    if (part.type === "input") return kind === "input" ? part.answer : null
-    return Object.entries(part).sort(([x], [y]) => (x < y ? -1 : 1))
-  })
-  return JSON.stringify([kind, message, extra, chosen.filter((part) => part !== null)])
+  if (kind === "input")
+    return JSON.stringify([extra, parts.map((part) => (part.type === "input" ? part.answer : null))[0]])
+  const chosen = parts.filter(({ type }) => type !== "input")
+  const sorted = chosen.map((part) => Object.entries(part).sort(([x], [y]) => (x < y ? -1 : 1)))
+  return JSON.stringify([message, extra, sorted])
+}
+
+/** Nobody answered in time, whether it was closed for that already or not. */
+function isExpired({ expires_at, closed_at, answered_by }: InputRow, now: string): boolean {
+  return expires_at !== null && answered_by === null && (closed_at ?? now) >= expires_at
 }

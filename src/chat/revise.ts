@@ -1,12 +1,14 @@
 // Changing a message that is there: a person rewrites one that still waits in line, or says how they like an answer. Each
 // is one durable event, so that every device shows the same.
 import { ChatError } from "../errors.ts"
+import type { Language } from "../language/language.ts"
 import type { Said } from "../protocol/client-frame.ts"
 import type { Part } from "../protocol/message.ts"
 import type { Status } from "../protocol/server-frame.ts"
 import type { Database } from "../store/database.ts"
-import { messageOf, revisionByClientId } from "../store/events.ts"
+import { inputOf, messageOf, revisionByClientId } from "../store/events.ts"
 import type { EventRow } from "../store/schema.ts"
+import { checkAnswer } from "./answer-check.ts"
 import type { Accepted } from "./ask.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
@@ -38,6 +40,8 @@ async function tryEdit({ db, emitter }: ReviseDeps, incoming: Incoming<Edit>): P
   if (!message || message.deleted_at || message.is_bot)
     return new ChatError("not_found", { params: { what: "message" } })
   if (message.message === text) return unchanged
+  // What answers a question says it in two places.
+  const parts = await Promise.all(message.parts.map((part) => answering(db, chat, part, text, caller.language)))
   const data: Status = { ...statusOf(chat, ["messages"]), edited_message: { message_id, message: text } }
   const { seqs } = await emitter.append(chat.session, {
     trace_id: caller.trace_id,
@@ -48,15 +52,17 @@ async function tryEdit({ db, emitter }: ReviseDeps, incoming: Incoming<Edit>): P
       ...(client_id === null ? {} : { revised_once: client_id }),
     },
     events: [{ kind: "status", ref: message_id, data: named(data, client_id) }],
-    // What answers a question says it in two places.
-    edit_message: { id: message_id, message: text, parts: message.parts.map((part) => answering(part, text)) },
+    edit_message: { id: message_id, message: text, parts },
   })
   if (seqs[0] !== undefined) return { seq: seqs[0], dup: false }
   return editRefusal(db, chat, message_id, text)
 }
 
-function answering(part: Part, answer: string): Part {
-  return part.type === "input" ? { ...part, answer } : part
+/** The bot gets no answer that was not checked, rewritten or not. Throws `bad_answer`. */
+async function answering(db: Database, chat: LiveChat, part: Part, text: string, language: Language): Promise<Part> {
+  if (part.type !== "input") return part
+  const question = await inputOf(db, chat.session.id, part.input_id)
+  return { ...part, answer: checkAnswer(question?.fields ?? [], text, language) }
 }
 
 async function editRefusal(db: Database, chat: LiveChat, message_id: string, text: string): Promise<ChatError> {

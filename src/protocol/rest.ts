@@ -4,6 +4,7 @@ import { z } from "zod"
 import { ChatId, FlowId, MessageId, SessionId, TurnId } from "./ids.ts"
 import { Message, MessageKind } from "./message.ts"
 import { shownAs, yesNo } from "./query.ts"
+import { inputRoutes } from "./rest-inputs.ts"
 import { between, lang, ofUsers, owned, page, pageOf, type Route, route, SessionRef } from "./route.ts"
 import { InterruptResult, Service } from "./server-frame.ts"
 import { ChatType, Lifecycle, Logo, Session, SessionState, Topic } from "./session.ts"
@@ -155,6 +156,7 @@ export const routes = {
     data: z.object({ result: InterruptResult, turn_id: TurnId.nullable() }),
     errors: ["not_found"],
   }),
+  ...inputRoutes,
   statistics: route("get", "/chat/statistics", {
     summary: "Count sessions, messages, turns and tokens; since and until are of the create_time of each",
     query: StatisticsQuery,

@@ -12,7 +12,7 @@ const accepted = `from a
   join sessions s on s.id = a.value ->> 'session_id'
   join events v on v.session_id = s.id and v.seq = s.last_seq + 1`
 
-type Guarded = Append["guard"] & Pick<Append, "delete_messages" | "drop_turns">
+type Guarded = Append["guard"] & Pick<Append, "delete_messages" | "drop_turns" | "expire_input">
 
 /** What must hold for an append to happen, by what of it asks for that. */
 const conditions: Record<keyof Guarded, string> = {
@@ -42,9 +42,11 @@ const conditions: Record<keyof Guarded, string> = {
   revised_once: `(a.value ->> '$.guard.revised_once' is null or not exists (select 1 from events v where v.session_id = s.id
   and v.kind = 'status' and v.data ->> '$.client_id' = a.value ->> '$.guard.revised_once'))`,
   question: `(a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'
-  and i.session_id = s.id and i.closed_at is null))`,
+  and i.session_id = s.id and i.closed_at is null and (i.expires_at is null or i.expires_at > a.value ->> 'create_time')))`,
   answer: `(a.value ->> '$.guard.answer' is null or exists (select 1 from messages m where m.id = a.value ->> '$.guard.answer'
   and m.session_id = s.id and m.is_bot and m.turn_id is not null))`,
+  expire_input: `(a.value ->> 'expire_input' is null or exists (select 1 from inputs i where i.id = a.value ->> 'expire_input'
+  and i.session_id = s.id and i.closed_at is null and i.expires_at <= a.value ->> 'create_time'))`,
   max_open_turns: `(a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id
   and t.state in ('queued', 'running')) <= a.value ->> '$.guard.max_open_turns')`,
   drop_turns: `(a.value -> '$.drop_turns' is null or not exists (select 1 from json_each(a.value, '$.drop_turns') d
@@ -57,7 +59,8 @@ const conditions: Record<keyof Guarded, string> = {
 function insertEvents(batch: readonly Append[]): string {
   const needed = (Object.keys(conditions) as (keyof Guarded)[]).filter((name) =>
     batch.some(
-      ({ guard, delete_messages, drop_turns }) => ({ ...guard, delete_messages, drop_turns })[name] !== undefined,
+      ({ guard, delete_messages, drop_turns, expire_input }) =>
+        ({ ...guard, delete_messages, drop_turns, expire_input })[name] !== undefined,
     ),
   )
   return `${appends}
@@ -155,10 +158,12 @@ const answerInputs = `${appends}
 update inputs set answered_by = j.value ->> '$.answer_input.message_id', closed_at = j.value ->> 'create_time'
 from (select a.value ${accepted}) j where inputs.id = j.value ->> '$.answer_input.id'`
 
-// A new question takes the place of the one before, and nobody is asked anything any more when the session has ended.
+// A new question takes the place of the one before, and nobody is asked anything any more when the time is over or the
+// session has ended.
 const closeInputs = `${appends}
 update inputs set closed_at = j.value ->> 'create_time'
-from (select a.value ${accepted} where a.value ->> '$.new_input.id' is not null or a.value ->> '$.session.state' = 'ended') j
+from (select a.value ${accepted} where a.value ->> '$.new_input.id' is not null
+  or a.value ->> 'expire_input' is not null or a.value ->> '$.session.state' = 'ended') j
 where inputs.session_id = j.value ->> 'session_id' and inputs.closed_at is null`
 
 const deleteMessages = `${appends}
@@ -213,7 +218,8 @@ const steps = {
   claims: { sql: claimTurns, needed: (append: Append) => append.claim !== undefined },
   close: {
     sql: closeInputs,
-    needed: (append: Append) => append.new_input !== undefined || append.session?.state === "ended",
+    needed: (append: Append) =>
+      (append.new_input ?? append.expire_input) !== undefined || append.session?.state === "ended",
   },
   inputs: { sql: insertInputs, needed: (append: Append) => append.new_input !== undefined },
   answers: { sql: answerInputs, needed: (append: Append) => append.answer_input !== undefined },

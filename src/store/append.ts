@@ -64,7 +64,7 @@ export interface Guard {
   readonly untouched?: { readonly ref: string; readonly since: number }
   /** No edit or rating was made under this id (P3.3). */
   readonly revised_once?: string
-  /** The question is open (P6.7). */
+  /** The question is open, and its time is not over (P6.7, P6.14). */
   readonly question?: string
   /** This is an answer of the chat, given in a turn (P6.12). */
   readonly answer?: string
@@ -95,6 +95,8 @@ export interface Append {
   readonly stop_turn?: string
   readonly new_input?: Pick<InputRow, "id" | "turn_id" | "prompt" | "fields" | "expires_at">
   readonly answer_input?: { readonly id: string; readonly message_id: string }
+  /** Closes a question that nobody answered: it must be open, and its time over. */
+  readonly expire_input?: string
   /** At least one of them must be there; what others deleted meanwhile is not deleted again. */
   readonly delete_messages?: readonly string[]
   readonly session?: {

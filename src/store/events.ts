@@ -160,10 +160,10 @@ export async function revisionByClientId(
   return (await db.orm.select().from(events).where(revision).limit(1))[0]
 }
 
-/** Does this question of the chat wait for its answer? */
-export async function isOpenQuestion(db: Database, session_id: string, id: string): Promise<boolean> {
-  const open = and(eq(inputs.id, id), eq(inputs.session_id, session_id), isNull(inputs.closed_at))
-  return (await db.orm.select({ id: inputs.id }).from(inputs).where(open).limit(1)).length > 0
+/** A question of this chat, open or not. */
+export async function inputOf(db: Database, session_id: string, id: string): Promise<InputRow | undefined> {
+  const ofChat = and(eq(inputs.id, id), eq(inputs.session_id, session_id))
+  return (await db.orm.select().from(inputs).where(ofChat).limit(1))[0]
 }
 
 /** Was this message given in a turn of the chat? */

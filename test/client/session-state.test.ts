@@ -75,6 +75,15 @@ describe("the session's state", () => {
     expect(scene.chat.session?.topic).toBe("named")
   })
 
+  test("[P6.14] a question whose time is over is gone, and the session rests", async () => {
+    await using scene = new Scene({ cursor: 0 })
+    const line = await scene.join()
+    const asks = over(2, 1, { state: "waiting_input", reason: "question", question })
+    line.say(said(1, { turn_id: turnId(1) }), asks, numbered(3, { changed: ["question", "state"] }))
+    await scene.when("status")
+    expect(brief(scene)).toEqual(["completed", [], null])
+  })
+
   test("[P6.8] takes the lifecycle alone of a status that nobody here asked for: another instance may know less", async () => {
     await using scene = new Scene({ cursor: 0 })
     const line = await scene.join()

@@ -201,6 +201,39 @@ test("[P6.7] question: the first answer wins, in the chat of the question", asyn
   expect(sessions?.find(({ id }) => id === it.chat.id)).toMatchObject({ state: "running" })
 })
 
+test("[P6.14] question, expire_input: until its time it can be answered and not closed, from then on closed and not answered", async () => {
+  const later = (ms: number) => new Date(Date.parse(time) + ms).toISOString()
+  const asked = async (it: Scene) => {
+    const turn = await running(it)
+    const new_input = { id: newId("input"), turn_id: turn.id, prompt: "Which?", fields: [], expires_at: later(1000) }
+    const end_turn = { id: turn.id, state: "waiting_input", error: null } as const
+    await it.taken(endOf(it.chat, turn, { end_turn, new_input, session: { state: "waiting_input" } }))
+    return new_input.id
+  }
+  const expiry = (it: Scene, id: string, ms: number) =>
+    appendOf(it.chat, { create_time: later(ms), expire_input: id, session: { state: "completed" } })
+  const answer = (it: Scene, question: string, ms: number) => ({
+    ...ambitious(it.chat, { question }),
+    create_time: later(ms),
+  })
+  const rowOf = async (it: Scene) => (await everything(it.db)).inputs?.[0]
+  {
+    await using it = await scene()
+    const id = await asked(it)
+    await it.refused(expiry(it, id, 999))
+    await it.refused({ ...expiry(it, id, 1000), session_id: (await openChat(it.db)).id })
+    await it.taken(answer(it, id, 999))
+  }
+  await using it = await scene()
+  const id = await asked(it)
+  await it.refused(answer(it, id, 1000))
+  await it.taken(expiry(it, id, 1000))
+  expect(await rowOf(it)).toMatchObject({ closed_at: later(1000), answered_by: null })
+  expect((await everything(it.db)).sessions?.[0]).toMatchObject({ state: "completed" })
+  await it.refused(expiry(it, id, 1000))
+  await it.refused(expiry(it, id, 2000))
+})
+
 test("[P6.3] max_open_turns: as many may be open before the append, running and in line together", async () => {
   await using it = await scene()
   await it.taken(questionOf(it.chat, { guard: { max_open_turns: 0 } }))

@@ -1,0 +1,102 @@
+// The bots' questions over REST: to list them, to answer them, and to let somebody answer one by a link (P6.15).
+import { z } from "zod"
+import { SaidInput } from "./client-frame.ts"
+import { Fields } from "./form.ts"
+import { ChatId, ClientId, InputId, Json, MessageId, Seq, SessionId, Timestamp, TurnId } from "./ids.ts"
+import { lang, ofUsers, owned, page, pageOf, route, SessionRef } from "./route.ts"
+
+/** `closed`: expired, replaced by another question, or its session has ended. */
+export const InputState = z.enum(["open", "answered", "closed"]).meta({ id: "InputState" })
+export type InputState = z.infer<typeof InputState>
+
+export const InputItem = z
+  .object({
+    input_id: InputId,
+    chat_id: ChatId,
+    session_id: SessionId,
+    turn_id: TurnId,
+    prompt: z.string(),
+    fields: Fields,
+    create_time: Timestamp,
+    expires_at: Timestamp.nullable(),
+    closed_at: Timestamp.nullable(),
+    state: InputState,
+    /** As it was kept; null when there is none, or when its message was deleted. */
+    answer: Json.nullable(),
+    /** The message that answered. */
+    answered_by: MessageId.nullable(),
+  })
+  .meta({ id: "InputItem" })
+export type InputItem = z.infer<typeof InputItem>
+
+export const AnswerInput = z.object({
+  answer: SaidInput.shape.answer.describe("An object with the fields' keys; of a question without fields, any JSON."),
+  client_id: ClientId.exactOptional().describe("As the `id` of a frame: the same one is the same answer, for ever."),
+})
+export const LinkInput = z.object({
+  expires_in_s: z
+    .int()
+    .min(1)
+    .max(2_592_000)
+    .default(86_400)
+    .describe("Seconds; a day when left out. A link ends with its question at the latest."),
+})
+
+const one = z.object({ input_id: InputId })
+const refusals = ["not_found", "no_question", "question_expired"] as const
+/** A link brings its own proof. */
+const byLink = {
+  open: true,
+  param: one,
+  query: z.object({ ...lang, token: z.string().max(2048).default("") }),
+  errors: ["forbidden", "not_found", "no_question", "question_expired"],
+} as const
+
+export const inputRoutes = {
+  listInputs: route("get", "/chat/inputs", {
+    summary: "List the bots' questions, the newest first",
+    query: z.strictObject({
+      ...ofUsers,
+      chat_id: SessionRef.optional(),
+      state: InputState.optional(),
+      ...page,
+    }),
+    data: pageOf(InputItem),
+    errors: ["not_found"],
+  }),
+  getInput: route("get", "/chat/inputs/:input_id", {
+    summary: "Read a question, and its answer when it has one",
+    param: one,
+    query: z.strictObject(owned),
+    data: InputItem,
+    errors: ["not_found"],
+  }),
+  answerInput: route("post", "/chat/inputs/:input_id", {
+    summary: "Answer one's own question, as a message of kind input does; the first answer wins",
+    param: one,
+    query: z.strictObject(lang),
+    body: AnswerInput,
+    data: z.object({ seq: Seq.nullable(), dup: z.boolean() }),
+    errors: [
+      ...refusals,
+      ...(["bad_answer", "id_conflict", "session_ended", "chat_deleted", "message_too_long"] as const),
+      ...(["busy", "queue_full", "draining"] as const),
+    ],
+  }),
+  linkInput: route("post", "/chat/inputs/:input_id/link", {
+    summary: "Make a link by which whoever has it can answer this one question, in one's own name",
+    param: one,
+    query: z.strictObject(lang),
+    body: LinkInput,
+    data: z.object({ url: z.url(), expires_at: Timestamp }),
+    errors: refusals,
+  }),
+  showInput: route("get", "/chat/inputs/:input_id/answer", {
+    ...byLink,
+    summary: "The question as a page with a form; refusals are pages as well",
+  }),
+  sendInput: route("post", "/chat/inputs/:input_id/answer", {
+    ...byLink,
+    summary: "Take that form",
+  }),
+}
