@@ -9,6 +9,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 const names: Record<string, readonly [string] | readonly [string, string]> = {
   HOST: ["host"],
   PORT: ["port"],
+  PUBLIC_URL: ["public_url"],
   DATA_DIR: ["data_dir"],
   DATABASE_URL: ["database", "url"],
   DATABASE_AUTH_TOKEN: ["database", "auth_token"],

@@ -89,6 +89,11 @@ export const Config = z.strictObject({
   host: text.default("127.0.0.1"),
   /** TCP port; 0 = any free one. */
   port: numberOf(z.int().min(0).max(65_535)).default(3000),
+  /**
+   * Where people reach the service, as far as /chat: https://chat.example.org. For links that are passed on; when left out,
+   * what the request for one came to.
+   */
+  public_url: z.url({ protocol: /^https?$/ }).optional(),
   /** Folder for the embedded database and the secret. */
   data_dir: text.default("data"),
   database: z

@@ -37,6 +37,14 @@ const kinds: [name: string, value: string, yaml: string, path: string, fromEnvir
   [
     ["HOST", "0.0.0.0", "host: '::1'", "host", "0.0.0.0", "::1"],
     ["PORT", "0", "port: 8080", "port", 0, 8080],
+    [
+      "PUBLIC_URL",
+      "https://a.test/x",
+      "public_url: 'http://b.test'",
+      "public_url",
+      "https://a.test/x",
+      "http://b.test",
+    ],
     ["DATA_DIR", "/var/x", "data_dir: ./y", "data_dir", "/var/x", "./y"],
     [
       "DATABASE_URL",

@@ -48,7 +48,13 @@ export async function answerOfInput(db: Database, { chat, caller, client_id, sai
 /** A text while a question is open: its answer, where it can be one (P6.7); else undefined, and it is an ordinary message. */
 export function answerOfOrdinary(clock: Clock, { chat, caller, said }: Of<"text">): Answer | undefined {
   const { question } = chat
-  if (!question || (question.expires_at !== null && question.expires_at <= timestamp(clock.now()))) return undefined
+  // One that says where in the conversation it belongs is about that (P6.12).
+  if (
+    !question ||
+    said.reply_to !== undefined ||
+    (question.expires_at !== null && question.expires_at <= timestamp(clock.now()))
+  )
+    return undefined
   const { input_id, fields } = question
   const answer = answerOfText(fields, said.text, caller.language)
   return answer === undefined ? undefined : { input_id, text: said.text, parts: [{ type: "input", input_id, answer }] }

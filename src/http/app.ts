@@ -4,16 +4,20 @@ import { bodyLimit } from "hono/body-limit"
 import type { Principal } from "../auth/token.ts"
 import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
+import type { Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
+import type { Said } from "../protocol/client-frame.ts"
 import type { InterruptResult, Service, Status } from "../protocol/server-frame.ts"
 import type { ChatType, Session } from "../protocol/session.ts"
 import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
 import { type Env, refuse } from "./answer.ts"
+import { answerLinkRoutes } from "./answer-link.ts"
 import { bearer } from "./bearer.ts"
 import { docsRoutes } from "./docs.ts"
 import { crossOrigin, secureHeaders } from "./headers.ts"
 import { healthRoutes } from "./health.ts"
+import { inputRoutes } from "./inputs.ts"
 import { locate } from "./locate.ts"
 import { messageRoutes } from "./messages.ts"
 import { openapiRoute } from "./openapi.ts"
@@ -21,6 +25,8 @@ import { requestContext } from "./request.ts"
 import { sessionRoutes } from "./sessions.ts"
 import { statisticsRoutes } from "./statistics.ts"
 import { connectRoute, turnRoutes } from "./turns.ts"
+
+type SaidInput = Extract<Said, { kind: "input" }>
 
 /** What REST asks of the live chats. Sessions passed in were found for the caller; who asks is passed on all the same. */
 export interface ChatPort {
@@ -50,6 +56,12 @@ export interface ChatPort {
     request: { turn_id?: string; wait_ms: number; trace_id: string },
   ): Promise<{ result: InterruptResult; turn_id: string | null }>
   status(session: Session): Promise<Status>
+  /** Takes a message as a socket's; an earlier one with the same `id` is its `dup`. */
+  handleMessage(
+    session_id: string,
+    frame: { data: SaidInput; id?: string },
+    caller: { principal: Principal; language: Language; trace_id: string },
+  ): Promise<{ seq: number | null; dup: boolean }>
   /** How the instance is doing. */
   readonly service: Service
   /** The instance is shutting down. */
@@ -84,6 +96,8 @@ export function createApp(deps: AppDeps) {
       .route("/", sessionRoutes(deps))
       .route("/", messageRoutes(deps))
       .route("/", turnRoutes(deps))
+      .route("/", inputRoutes(deps))
+      .route("/", answerLinkRoutes(deps))
       .route("/", statisticsRoutes(deps))
       .route("/", healthRoutes(deps))
       .route("/", openapiRoute(deps))

@@ -81,7 +81,7 @@ function responsesOf(route: Route): ZodOpenApiResponsesObject {
     responses[`${http}`] = {
       description: codes.join(", "),
       headers,
-      content: { "application/json": { schema: answerOf(http, Failure) } },
+      ...(route.page ? {} : { content: { "application/json": { schema: answerOf(http, Failure) } } }),
     }
   }
   return responses

@@ -44,12 +44,17 @@ export const LinkInput = z.object({
 
 const one = z.object({ input_id: InputId })
 const refusals = ["not_found", "no_question", "question_expired"] as const
+const refusalsOfAnswers = [
+  ...(["bad_answer", "id_conflict", "session_ended", "chat_deleted", "message_too_long"] as const),
+  ...(["busy", "queue_full", "draining"] as const),
+] as const
 /** A link brings its own proof. */
 const byLink = {
   open: true,
+  page: true,
   param: one,
   query: z.object({ ...lang, token: z.string().max(2048).default("") }),
-  errors: ["forbidden", "not_found", "no_question", "question_expired"],
+  errors: ["forbidden", ...refusals, "store_unavailable"],
 } as const
 
 export const inputRoutes = {
@@ -77,11 +82,7 @@ export const inputRoutes = {
     query: z.strictObject(lang),
     body: AnswerInput,
     data: z.object({ seq: Seq.nullable(), dup: z.boolean() }),
-    errors: [
-      ...refusals,
-      ...(["bad_answer", "id_conflict", "session_ended", "chat_deleted", "message_too_long"] as const),
-      ...(["busy", "queue_full", "draining"] as const),
-    ],
+    errors: [...refusals, ...refusalsOfAnswers],
   }),
   linkInput: route("post", "/chat/inputs/:input_id/link", {
     summary: "Make a link by which whoever has it can answer this one question, in one's own name",
@@ -98,5 +99,6 @@ export const inputRoutes = {
   sendInput: route("post", "/chat/inputs/:input_id/answer", {
     ...byLink,
     summary: "Take that form",
+    errors: [...byLink.errors, ...refusalsOfAnswers],
   }),
 }

@@ -58,6 +58,8 @@ export interface Route {
   readonly status?: 101 | 201
   /** What `data` holds. Without it the answer is no envelope. */
   readonly data?: z.ZodType
+  /** Answers, and refuses, with a page for people. */
+  readonly page?: true
   /** Beyond those that every route of its kind may give. */
   readonly errors?: readonly ErrorCode[]
 }

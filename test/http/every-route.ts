@@ -20,15 +20,23 @@ export const ofOneSession: Record<string, (ref: string, message_id?: string) => 
     path: `/chat/message/delete?chat_id=${ref}&message_id=${message_id}`,
   }),
   interrupt: (ref) => ({ method: "POST", path: "/chat/interrupt", body: { chat_id: ref } }),
+  listInputs: (ref) => ({ method: "GET", path: `/chat/inputs?chat_id=${ref}` }),
   countMessages: (ref) => ({ method: "GET", path: `/chat/messages/count?chat_id=${ref}` }),
+}
+
+/** What each route that looks at one question is asked about it. */
+export const ofOneInput: Record<string, (input_id: string) => Asked> = {
+  getInput: (id) => ({ method: "GET", path: `/chat/inputs/${id}` }),
+  answerInput: (id) => ({ method: "POST", path: `/chat/inputs/${id}`, body: { answer: "yes" } }),
+  linkInput: (id) => ({ method: "POST", path: `/chat/inputs/${id}/link`, body: {} }),
 }
 
 /** A request for each route that needs a token. */
 export const withToken: readonly Asked[] = Object.entries(routes)
   .filter(([, route]) => !("open" in route))
   .map(([name, route]) => {
-    const asked = ofOneSession[name]
-    if (asked) return asked("missing")
+    const asked = ofOneSession[name]?.("missing") ?? ofOneInput[name]?.(idOf("inp", 1))
+    if (asked) return asked
     return {
       method: route.method.toUpperCase(),
       path: route.path,

@@ -1,17 +1,19 @@
 import { expect, test } from "bun:test"
 import { routes } from "../../src/protocol/rest.ts"
 import { messages, sessions } from "../../src/store/schema.ts"
-import { ofOneSession } from "./every-route.ts"
-import { idOf, insertMessages, insertSession, insertTurn } from "./rows.ts"
+import { ofOneInput, ofOneSession } from "./every-route.ts"
+import { idOf, insertInput, insertMessages, insertSession, insertTurn, minute } from "./rows.ts"
 import { testApp } from "./support.ts"
 
 const headers = { "X-Trace-Id": "same" }
 
-test("every route that takes a session is in the table of these tests", () => {
+test("every route that takes a session, or what is in one, is in a table of these tests", () => {
   const taking = Object.entries(routes).filter(
     ([, route]) => "errors" in route && route.errors.some((code) => code === "not_found") && !("open" in route),
   )
-  expect(Object.keys(ofOneSession).toSorted()).toEqual(taking.map(([name]) => name).toSorted())
+  expect([...Object.keys(ofOneSession), ...Object.keys(ofOneInput)].toSorted()).toEqual(
+    taking.map(([name]) => name).toSorted(),
+  )
 })
 
 test.each(Object.keys(ofOneSession))(
@@ -99,4 +101,40 @@ test("a chat that a user called like a foreign session_id does not lead an admin
   await insertSession(app.db, { user_id: 3, chat_id: real.id })
   const { body } = await app.ask("GET", `/chat/session/${real.id}`, { user: 9, role: "admin" })
   expect(body.data.user_id).toBe(2)
+})
+
+test.each(Object.keys(ofOneInput))(
+  "[P9.2] [P6.15] for %s a question in a foreign chat and a missing one are the same, byte for byte",
+  async (name) => {
+    await using app = await testApp()
+    const foreign = await insertInput(app.db, await insertSession(app.db, { user_id: 2 }))
+    const gone = await insertInput(app.db, await insertSession(app.db, { deleted_at: minute(1) }))
+    const ask = async (input_id: string) => {
+      const { method, path, body } = ofOneInput[name]?.(input_id) ?? expect.unreachable()
+      const { status, text, headers: sent } = await app.ask(method, path, { body, headers })
+      return { status, text, sent: [...sent] }
+    }
+    const missing = await ask(idOf("inp"))
+    expect(missing.status).toBe(404)
+    expect(await ask(foreign.id)).toEqual(missing)
+    expect(await ask(gone.id)).toEqual(missing)
+    expect(app.chat.asked).toEqual([])
+  },
+)
+
+test("[P6.15] an administrator reads anybody's question; answered, and passed on, it is by the chat's owner alone", async () => {
+  await using app = await testApp()
+  const input = await insertInput(app.db, await insertSession(app.db, { user_id: 2 }))
+  const admin = { user: 9, role: "admin" } as const
+  for (const [name, status] of [
+    ["getInput", 200],
+    ["linkInput", 404],
+    ["answerInput", 404],
+  ] as const) {
+    const { method, path, body } = ofOneInput[name]?.(input.id) ?? expect.unreachable()
+    expect([name, (await app.ask(method, path, { ...admin, body })).status]).toEqual([name, status])
+    expect([name, (await app.ask(method, path, { user: 2, body })).status]).toEqual([name, 200])
+  }
+  expect((await app.ask("GET", `/chat/inputs/${input.id}?user_id=3`, admin)).status).toBe(404)
+  expect((await app.ask("GET", `/chat/inputs/${input.id}?user_id=2`)).status).toBe(403)
 })

@@ -4,7 +4,7 @@ import { timestamp } from "../../src/clock.ts"
 import { ChatError } from "../../src/errors.ts"
 import type { ChatPort } from "../../src/http/app.ts"
 import type { Database } from "../../src/store/database.ts"
-import { messages, sessions, turns } from "../../src/store/schema.ts"
+import { inputs, messages, sessions, turns } from "../../src/store/schema.ts"
 import { idOf, insertSession } from "./rows.ts"
 
 export interface RowsChat extends ChatPort {
@@ -63,6 +63,25 @@ export function rowsChat(db: Database, now: () => number): RowsChat {
         .where(and(eq(turns.session_id, session.id), eq(turns.state, "running")))
       const turn = running.find(({ id }) => request.turn_id === undefined || request.turn_id === id)
       return turn ? { result: "confirmed", turn_id: turn.id } : { result: "too_late", turn_id: null }
+    },
+    async handleMessage(session_id, { data, id }, { trace_id }) {
+      const { input_id = "", answer } = data
+      asked.push({
+        act: "answer",
+        trace_id,
+        session_id,
+        input_id,
+        answer,
+        ...(id === undefined ? {} : { client_id: id }),
+      })
+      const open = and(eq(inputs.id, input_id), isNull(inputs.closed_at))
+      const closed = await db.orm
+        .update(inputs)
+        .set({ closed_at: timestamp(now()) })
+        .where(open)
+        .returning()
+      if (closed.length === 0) throw new ChatError("no_question")
+      return { seq: 1, dup: false }
     },
     async status(session) {
       const open = await db.orm

@@ -1,6 +1,15 @@
 // Rows for tests: whole, unique, and overridable.
 import type { Database } from "../../src/store/database.ts"
-import { type MessageRow, messages, type SessionRow, sessions, type TurnRow, turns } from "../../src/store/schema.ts"
+import {
+  type InputRow,
+  inputs,
+  type MessageRow,
+  messages,
+  type SessionRow,
+  sessions,
+  type TurnRow,
+  turns,
+} from "../../src/store/schema.ts"
 
 let made = 0
 
@@ -114,6 +123,17 @@ export async function insertMessages(
   }
   await db.client.execute({ sql: "update sessions set last_seq = ? where id = ?", args: [count, session.id] })
   return rows
+}
+
+/** A question of the bot, open unless `over` says otherwise. */
+export async function insertInput(db: Database, session: SessionRow, over: Partial<InputRow> = {}): Promise<InputRow> {
+  const row: InputRow = {
+    ...{ id: idOf("inp"), session_id: session.id, turn_id: idOf("trn"), prompt: "Which?", fields: [] },
+    ...{ answered_by: null, create_time: minute(0), expires_at: null, closed_at: null },
+    ...over,
+  }
+  await db.orm.insert(inputs).values(row)
+  return row
 }
 
 export async function insertTurn(db: Database, session: SessionRow, over: Partial<TurnRow> = {}): Promise<TurnRow> {
