@@ -1,12 +1,12 @@
 // The configuration: defaults < the YAML file that CHAT_CONFIG names < environment. The only reader of the environment.
 import { readFileSync } from "node:fs"
 import { dirname, relative, resolve } from "node:path"
-import { ChatConfig, Config } from "./settings.ts"
+import { ChatConfig, Config, FilesConfig } from "./settings.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Environment name -> path in the configuration. */
-const names: Record<string, readonly [string] | readonly [string, string]> = {
+const names: Record<string, readonly [string, ...string[]]> = {
   HOST: ["host"],
   PORT: ["port"],
   PUBLIC_URL: ["public_url"],
@@ -20,8 +20,14 @@ const names: Record<string, readonly [string] | readonly [string, string]> = {
   MODEL_API_KEY: ["model", "api_key"],
   MODEL_NAME: ["model", "name"],
   LOG_LEVEL: ["log_level"],
+  FILES_S3_ENDPOINT: ["files", "s3", "endpoint"],
+  FILES_S3_BUCKET: ["files", "s3", "bucket"],
+  FILES_S3_REGION: ["files", "s3", "region"],
+  FILES_S3_ACCESS_KEY_ID: ["files", "s3", "access_key_id"],
+  FILES_S3_SECRET_ACCESS_KEY: ["files", "s3", "secret_access_key"],
 }
 for (const key of Object.keys(ChatConfig.shape)) names[`CHAT_${key.toUpperCase()}`] = ["chat", key]
+for (const key of Object.keys(FilesConfig.shape)) if (key !== "s3") names[`FILES_${key.toUpperCase()}`] = ["files", key]
 
 /** Every fault of a configuration at once, each with the name that has to be corrected. */
 export class ConfigError extends Error {
@@ -71,7 +77,9 @@ function withModules(config: Config, file: string | undefined): Config {
 
 /** Variables that begin like ours but mean nothing: most likely misspelt. */
 export function unknownVariables(environment: Environment = Bun.env): string[] {
-  return Object.keys(environment).filter((name) => name.startsWith("CHAT_") && name !== "CHAT_CONFIG" && !names[name])
+  return Object.keys(environment).filter(
+    (name) => /^(?:CHAT|FILES)_/.test(name) && name !== "CHAT_CONFIG" && !names[name],
+  )
 }
 
 type Tree = Record<string, unknown>
@@ -97,14 +105,18 @@ function withoutNothing(tree: Tree): Tree {
   return Object.fromEntries(set.map(([key, value]) => [key, isTree(value) ? withoutNothing(value) : value]))
 }
 
-function place(tree: Tree, [group, key]: readonly [string] | readonly [string, string], value: string): void {
-  if (key === undefined) {
-    tree[group] = value
+function place(tree: Tree, [key, ...deeper]: readonly [string, ...string[]], value: string): void {
+  const [next, ...rest] = deeper
+  if (next === undefined) {
+    tree[key] = value
     return
   }
-  const inner = tree[group] ?? {}
+  const inner = tree[key] ?? {}
   // What is no mapping stays, to be named as a fault.
-  if (isTree(inner)) tree[group] = { ...inner, [key]: value }
+  if (!isTree(inner)) return
+  const copy = { ...inner }
+  place(copy, [next, ...rest], value)
+  tree[key] = copy
 }
 
 function isTree(value: unknown): value is Tree {

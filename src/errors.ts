@@ -37,6 +37,7 @@ export const errorTable = {
   frame_too_large: { http: 413, close: null, retry: false },
   message_too_long: { http: 413, close: null, retry: false },
   file_too_large: { http: 413, close: null, retry: false },
+  bad_range: { http: 416, close: null, retry: false },
   file_type: { http: 415, close: null, retry: false },
   file_unreadable: { http: 422, close: null, retry: false },
   too_many_files: { http: 429, close: null, retry: false },

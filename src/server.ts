@@ -7,8 +7,7 @@ import type { Bus } from "./bus/bus.ts"
 import { openMemoryBus } from "./bus/memory.ts"
 import { ChatManager } from "./chat/manager.ts"
 import { type Clock, delay, systemClock } from "./clock.ts"
-import { ChatError } from "./errors.ts"
-import type { Files } from "./handlers/files.ts"
+import { openFiles } from "./files/open.ts"
 import type { Handler } from "./handlers/handler.ts"
 import { createRegistry, type RouteName } from "./handlers/registry.ts"
 import { createApp } from "./http/app.ts"
@@ -60,6 +59,7 @@ export async function startServer(
     await migrateDatabase(db)
     const bus = withLosses(await openBus(config, instance, log))
     const fanOut = fanOutOf(() => server)
+    const files = openFiles(config, { db, clock, log })
     const manager = new ChatManager({
       db,
       writer: new Writer(db, clock),
@@ -71,7 +71,7 @@ export async function startServer(
       instance,
       fanOut,
       graphs: openGraphCheckpoints(db),
-      filesOf: () => noFiles,
+      filesOf: ({ user_id }) => files.filesFor(user_id),
     })
     const deps: ConnectionDeps = {
       ...{ manager, clock, log },
@@ -79,7 +79,7 @@ export async function startServer(
       verify: (token) => verifyToken(secret, token, clock),
     }
     const sockets = openSockets(deps)
-    const app = createApp({ db, chat: manager, secret, clock, log, config, instance, version })
+    const app = createApp({ db, chat: manager, files: files.keeper, secret, clock, log, config, instance, version })
     const server = listen(
       config,
       async (request, bun) => {
@@ -94,7 +94,7 @@ export async function startServer(
         return new Response("this request cannot be understood", { status: 400 })
       },
     )
-    await manager.start().catch(async (error: unknown) => {
+    await Promise.all([manager.start(), files.keeper.tidy(db.kind === "file")]).catch(async (error: unknown) => {
       await server.stop(true)
       sockets.stop()
       throw error
@@ -130,9 +130,6 @@ async function openBus({ nats_url: url }: Config, name: string, log: Log): Promi
   return url ? (await import("./bus/nats.ts")).openNatsBus({ url, name, log }) : openMemoryBus()
 }
 
-const notFound = () => Promise.reject(new ChatError("not_found", { params: { what: "file" } }))
-const noFiles: Files = { bytes: notFound, text: notFound, save: notFound }
-
 function itself<T>(real: T): T {
   return real
 }
@@ -157,6 +154,8 @@ function listen(
       error,
       // Else Bun answers a fault with a page that shows the source (Bun 1.4: the default outside NODE_ENV=production).
       development: false,
+      // Each route has a limit of its own, and an answer that says so; Bun's would cut the connection.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: fetch as (...args: Parameters<Fetch>) => Promise<Response>,
     })
   } catch (cause) {

@@ -68,6 +68,54 @@ export const ChatConfig = z.strictObject({
 })
 export type ChatConfig = z.infer<typeof ChatConfig>
 
+const s3 = z.strictObject({
+  /** http(s)://host[:port]; left out: AWS, by the region. */
+  endpoint: z.url({ protocol: /^https?$/ }).optional(),
+  bucket: text,
+  region: text.default("us-east-1"),
+  access_key_id: text,
+  secret_access_key: text,
+})
+
+/** Types that are taken when the configuration names none. */
+const usualTypes = [
+  ...["text/plain", "text/markdown", "text/csv", "text/html", "application/json", "application/pdf"],
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  ...["image/png", "image/jpeg", "image/gif", "image/webp"],
+]
+
+export const FilesConfig = z
+  .strictObject({
+    /** Where the content lies: in data_dir/files, or in a bucket. */
+    storage: z.enum(["disk", "s3"]).default("disk"),
+    s3: s3.optional(),
+    /** Bytes of one file. */
+    max_bytes: count(1_073_741_824).default(20_971_520),
+    /** Files that one user may keep here, and their bytes in all. */
+    max_files_per_user: count().default(1000),
+    max_bytes_per_user: count().default(1_073_741_824),
+    /** Uploads of one user at the same time, on this instance. */
+    max_uploads_per_user: count(100).default(4),
+    /** MIME types that are taken, found by the content; `image/*` = all images. */
+    types: list
+      .pipe(z.array(z.string().regex(/^[\w.+-]+\/(?:[\w.+-]+|\*)$/, "must be a MIME type, or one with /* at its end")))
+      .default(usualTypes),
+    /** Reading a file as text: UTF-16 units that a bot gets at most, the rest is left out. */
+    max_text_length: count(10_000_000).default(500_000),
+    /** The same: pages of a PDF; one with more is refused. */
+    max_pdf_pages: count().default(2000),
+    /** The same: seconds, and bytes of memory, that it may take. */
+    text_timeout: seconds.default(30),
+    text_memory_bytes: count().default(805_306_368),
+  })
+  .refine(({ storage, s3: bucket }) => storage !== "s3" || bucket !== undefined, {
+    path: ["s3"],
+    message: "is needed for storage: s3",
+  })
+export type FilesConfig = z.infer<typeof FilesConfig>
+
 export const FlowConfig = z.strictObject({
   /** A flow_id, or a beginning with `*` at the end. */
   flow_id: z
@@ -132,6 +180,7 @@ export const Config = z.strictObject({
     .prefault({}),
   log_level: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   chat: ChatConfig.prefault({}),
+  files: FilesConfig.prefault({}),
   /** Which bot serves which flow; the first that fits is taken. Default: every flow of type NORMAL. */
   flows: z.array(FlowConfig).optional(),
 })

@@ -18,12 +18,13 @@ const layers: Record<string, readonly string[]> = {
   handlers: ["protocol"],
   store: ["auth", "protocol"],
   bus: ["protocol"],
+  files: ["auth", "protocol", "handlers", "store"],
   chat: ["auth", "protocol", "handlers", "store", "bus"],
   socket: ["auth", "protocol", "chat"],
-  http: ["auth", "protocol", "store"],
+  http: ["auth", "protocol", "files", "store"],
   client: ["protocol"],
   commands: ["auth", "protocol", "store", "client", "server"],
-  server: ["auth", "protocol", "handlers", "store", "bus", "chat", "socket", "http"],
+  server: ["auth", "protocol", "handlers", "files", "store", "bus", "chat", "socket", "http"],
   main: ["commands", "server"],
 }
 

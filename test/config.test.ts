@@ -16,11 +16,12 @@ async function load(yaml: string, environment: Environment = {}): Promise<Readon
 }
 
 test("without anything, the configuration is the seed's defaults", () => {
-  const { chat, ...rest } = loadConfig({})
+  const { chat, files, ...rest } = loadConfig({})
   expect(chat).toMatchObject({
     ...{ max_message_length: 10_000, max_history_messages: 50, heartbeat_interval: 30 },
     ...{ connection_timeout: 300, max_concurrent_sessions: 1000 },
   })
+  expect(files).toMatchObject({ storage: "disk", max_bytes: 20_971_520, max_files_per_user: 1000 })
   expect(rest).toEqual({
     ...{ host: "127.0.0.1", port: 3000, data_dir: "data", database: {}, model: { name: "default" }, log_level: "info" },
   })
@@ -76,6 +77,15 @@ const kinds: [name: string, value: string, yaml: string, path: string, fromEnvir
     ["MODEL_API_KEY", "k1", "model: { api_key: k2 }", "model.api_key", "k1", "k2"],
     ["MODEL_NAME", "big", "model: { name: small }", "model.name", "big", "small"],
     ["LOG_LEVEL", "debug", "log_level: warn", "log_level", "debug", "warn"],
+    ["FILES_MAX_BYTES", "5", "files: { max_bytes: '6' }", "files.max_bytes", 5, 6],
+    [
+      "FILES_TYPES",
+      "image/*, text/plain",
+      "files: { types: [image/png] }",
+      "files.types",
+      ["image/*", "text/plain"],
+      ["image/png"],
+    ],
     ["CHAT_HEARTBEAT_INTERVAL", "0.5", "chat: { heartbeat_interval: 7 }", "chat.heartbeat_interval", 0.5, 7],
     ["CHAT_MAX_MESSAGE_LENGTH", "5", "chat: { max_message_length: '6' }", "chat.max_message_length", 5, 6],
     [
@@ -202,4 +212,18 @@ test("variables of other programs do not get in", () => {
 
 test("what is valid as input of the schema needs no environment", () => {
   expect(Config.parse({})).toEqual(loadConfig({}))
+})
+
+test("a bucket for files is named by five variables, or in the file, or by both", async () => {
+  const yaml = "files: { storage: s3, s3: { bucket: b, access_key_id: i, secret_access_key: s } }"
+  expect((await load(yaml)).files).toMatchObject({
+    storage: "s3",
+    s3: { bucket: "b", region: "us-east-1", access_key_id: "i", secret_access_key: "s" },
+  })
+  const { files } = await load(yaml, { FILES_S3_BUCKET: "c", FILES_S3_ENDPOINT: "http://127.0.0.1:9000" })
+  expect(files.s3).toMatchObject({ bucket: "c", endpoint: "http://127.0.0.1:9000", access_key_id: "i" })
+  const faults = () => loadConfig({ FILES_STORAGE: "s3", FILES_S3_REGION: "eu-1", FILES_MAX_BYTES: "0" })
+  for (const name of ["files.s3.bucket", "files.s3.access_key_id", "FILES_MAX_BYTES"]) expect(faults).toThrow(name)
+  expect(() => loadConfig({ FILES_STORAGE: "s3" })).toThrow("files.s3: is needed")
+  expect(unknownVariables({ FILES_S3_BUCKET: "b", FILES_MAX_BYTE: "1" })).toEqual(["FILES_MAX_BYTE"])
 })

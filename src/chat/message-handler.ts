@@ -13,6 +13,7 @@ import type { LiveChat } from "./live-chat.ts"
 import { type Incoming, newMessage } from "./new-message.ts"
 import { refusalOf } from "./refusal.ts"
 import { editMessage, rateMessage } from "./revise.ts"
+import { partsOfSaid } from "./said-files.ts"
 
 export interface MessageHandlerDeps extends AskDeps {
   readonly clock: Clock
@@ -71,12 +72,9 @@ export class MessageHandler {
   }
 
   async processFileMessage(incoming: Of<"file">): Promise<Accepted> {
-    const { text, files } = incoming.said
+    const { text } = incoming.said
     this.#checkLength(text)
-    const parts = files.map((file) => {
-      if ("file_id" in file) throw new ChatError("not_found", { params: { what: "file" } })
-      return { type: "file" as const, ...file }
-    })
+    const parts = await partsOfSaid(this.#deps.db, incoming)
     return ask(this.#deps, incoming, this.#messageOf(incoming, text, parts))
   }
 

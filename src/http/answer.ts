@@ -27,6 +27,7 @@ const restWords: Partial<Record<ErrorCode, Sentence>> = {
   bad_json: "rest_bad_json",
   frame_too_large: "rest_frame_too_large",
   store_unavailable: "rest_store_unavailable",
+  rate_limited: "rest_rate_limited",
 }
 
 /** Says no. What is not a ChatError becomes `internal`; the fault itself goes to the log only. */

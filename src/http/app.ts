@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit"
 import type { Principal } from "../auth/token.ts"
 import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
+import type { FileKeeper } from "../files/keeper.ts"
 import type { Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
 import type { Said } from "../protocol/client-frame.ts"
@@ -15,6 +16,7 @@ import { type Env, refuse } from "./answer.ts"
 import { answerLinkRoutes } from "./answer-link.ts"
 import { bearer } from "./bearer.ts"
 import { docsRoutes } from "./docs.ts"
+import { fileRoutes } from "./files.ts"
 import { crossOrigin, secureHeaders } from "./headers.ts"
 import { healthRoutes } from "./health.ts"
 import { inputRoutes } from "./inputs.ts"
@@ -71,6 +73,7 @@ export interface ChatPort {
 export interface AppDeps {
   readonly db: Database
   readonly chat: ChatPort
+  readonly files: FileKeeper
   /** Signs the tokens. */
   readonly secret: Uint8Array
   readonly clock: Clock
@@ -90,7 +93,9 @@ export function createApp(deps: AppDeps) {
   app.use(crossOrigin(deps.config.chat))
   app.use(locate)
   app.use(bearer(deps))
-  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: bodyTooLarge }))
+  const limited = bodyLimit({ maxSize: maxBodyBytes, onError: bodyTooLarge })
+  // A form has a limit of its own, and goes past here piece by piece.
+  app.use((c, next) => (c.var.route?.form ? next() : limited(c, next)))
   return (
     app
       .route("/", sessionRoutes(deps))
@@ -99,6 +104,7 @@ export function createApp(deps: AppDeps) {
       .route("/", inputRoutes(deps))
       .route("/", answerLinkRoutes(deps))
       .route("/", statisticsRoutes(deps))
+      .route("/", fileRoutes(deps))
       .route("/", healthRoutes(deps))
       .route("/", openapiRoute(deps))
       .route("/", docsRoutes())

@@ -45,7 +45,7 @@ function descriptionOf(version: string): ZodOpenApiObject {
 function pathsOf(rows: readonly (readonly [string, Route])[]): ZodOpenApiPathsObject {
   const paths: ZodOpenApiPathsObject = {}
   for (const [operationId, route] of rows) {
-    const { method, summary, param, query, body } = route
+    const { method, summary, param, query, body, form } = route
     const path = route.path.replace(/:(\w+)/g, "{$1}")
     paths[path] = {
       ...paths[path],
@@ -59,6 +59,7 @@ function pathsOf(rows: readonly (readonly [string, Route])[]): ZodOpenApiPathsOb
           ...(query ? { query } : {}),
         },
         ...(body ? { requestBody: { required: true, content: { "application/json": { schema: body } } } } : {}),
+        ...(form ? { requestBody: { required: true, content: { "multipart/form-data": { schema: form } } } } : {}),
         responses: responsesOf(route),
       },
     }
@@ -76,6 +77,7 @@ function responsesOf(route: Route): ZodOpenApiResponsesObject {
       ...(route.data ? { content: { "application/json": { schema: answerOf(status, route.data) } } } : {}),
     },
   }
+  if (route.content) Object.assign(responses, contentResponses)
   const byStatus = Map.groupBy(errorsOf(route), (code) => errorTable[code].http)
   for (const [http, codes] of [...byStatus].sort(([a], [b]) => a - b)) {
     responses[`${http}`] = {
@@ -87,15 +89,23 @@ function responsesOf(route: Route): ZodOpenApiResponsesObject {
   return responses
 }
 
+const bytes = { content: { "application/octet-stream": { schema: { type: "string" as const, format: "binary" } } } }
+/** In the type that the file has. */
+const contentResponses: ZodOpenApiResponsesObject = {
+  200: { description: "The content", ...bytes },
+  206: { description: "The range of the content that was asked for", ...bytes },
+  304: { description: "As the ETag that the caller has" },
+}
+
 /** What a route may refuse with: what its parts bring with them, and what its row names. */
 function errorsOf(route: Route): ErrorCode[] {
   return [
-    ...(route.param || route.query || route.body ? (["bad_request"] as const) : []),
+    ...(route.param || route.query || route.body || route.form ? (["bad_request"] as const) : []),
     ...(route.body ? (["bad_json", "frame_too_large"] as const) : []),
     ...(route.open ? [] : (["unauthorized", "token_expired"] as const)),
     ...(route.query && "user_id" in route.query.shape ? (["forbidden"] as const) : []),
     ...(route.errors ?? []),
-    ...(route.data && route.path !== routes.health.path ? (["store_unavailable"] as const) : []),
+    ...((route.data || route.content) && route.path !== routes.health.path ? (["store_unavailable"] as const) : []),
     "internal",
   ]
 }

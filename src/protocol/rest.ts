@@ -4,6 +4,7 @@ import { z } from "zod"
 import { ChatId, FlowId, MessageId, SessionId, TurnId } from "./ids.ts"
 import { Message, MessageKind } from "./message.ts"
 import { shownAs, yesNo } from "./query.ts"
+import { fileRoutes } from "./rest-files.ts"
 import { inputRoutes } from "./rest-inputs.ts"
 import { between, lang, ofUsers, owned, page, pageOf, type Route, route, SessionRef } from "./route.ts"
 import { InterruptResult, Service } from "./server-frame.ts"
@@ -168,6 +169,7 @@ export const routes = {
     data: z.object({ count: number }),
     errors: ["not_found"],
   }),
+  ...fileRoutes,
   health: route("get", "/healthz", { summary: "The process lives", open: true, data: Health }),
   ready: route("get", "/readyz", {
     summary: "The instance takes requests: the database answers within 1 s and it is not shutting down",

@@ -54,12 +54,16 @@ export interface Route {
   readonly param?: z.ZodObject
   readonly query?: z.ZodObject
   readonly body?: z.ZodType
+  /** Instead of a body: the parts of a form, which are read as they come (multipart/form-data). */
+  readonly form?: z.ZodObject
   /** Of the answer when all goes well. Default: 200. */
   readonly status?: 101 | 201
   /** What `data` holds. Without it the answer is no envelope. */
   readonly data?: z.ZodType
   /** Answers, and refuses, with a page for people. */
   readonly page?: true
+  /** The answer is the content of a file, or a part of it. */
+  readonly content?: true
   /** Beyond those that every route of its kind may give. */
   readonly errors?: readonly ErrorCode[]
 }

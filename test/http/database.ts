@@ -10,6 +10,7 @@ import { withStoreErrors } from "../../src/store/faults.ts"
 import * as schema from "../../src/store/schema.ts"
 
 export interface TestDatabase extends Database, AsyncDisposable {
+  readonly folder: string
   /** Runs `act` and gives SQLite's plan of each query it made. */
   plansOf(act: () => Promise<unknown>): Promise<string[]>
 }
@@ -41,6 +42,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   const client = listening(db.client, (statement) => asked.push(statement))
   return {
     ...db,
+    folder,
     client,
     orm: drizzle(withStoreErrors(client), { schema }),
     async plansOf(act) {

@@ -15,7 +15,7 @@ const Document = z.object({
       z.object({
         responses: z.record(
           z.string(),
-          z.object({ content: z.object({ "application/json": z.object({ schema: Schema }) }).optional() }),
+          z.object({ content: z.object({ "application/json": z.object({ schema: Schema }).optional() }).optional() }),
         ),
       }),
     ),
@@ -52,7 +52,7 @@ export function holdAgainstDocument(method: string, pathname: string, status: nu
   const responses = operation?.responses ?? paths["/chat/session/list"]?.get?.responses
   const response = operation ? responses?.[status] : responses?.["401"]
   if (!response) throw new Error(`${method} ${pathname} answered ${status}, which the document does not know`)
-  const json = response.content?.["application/json"].schema
+  const json = response.content?.["application/json"]?.schema
   if (!json) return
   const key = `${operation ? `${method} ${path}` : "refusal"} ${status}`
   const schema = cache.get(key) ?? z.fromJSONSchema({ ...json, $defs: components.schemas })

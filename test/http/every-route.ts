@@ -31,11 +31,18 @@ export const ofOneInput: Record<string, (input_id: string) => Asked> = {
   linkInput: (id) => ({ method: "POST", path: `/chat/inputs/${id}/link`, body: {} }),
 }
 
+/** What each route that looks at one file is asked about it. */
+export const ofOneFile: Record<string, (file_id: string) => Asked> = {
+  readFile: (id) => ({ method: "GET", path: `/chat/file/${id}` }),
+  deleteFile: (id) => ({ method: "DELETE", path: `/chat/file/${id}` }),
+}
+
 /** A request for each route that needs a token. */
 export const withToken: readonly Asked[] = Object.entries(routes)
   .filter(([, route]) => !("open" in route))
   .map(([name, route]) => {
-    const asked = ofOneSession[name]?.("missing") ?? ofOneInput[name]?.(idOf("inp", 1))
+    const asked =
+      ofOneSession[name]?.("missing") ?? ofOneInput[name]?.(idOf("inp", 1)) ?? ofOneFile[name]?.(idOf("fil", 1))
     if (asked) return asked
     return {
       method: route.method.toUpperCase(),

@@ -1,19 +1,18 @@
 import { expect, test } from "bun:test"
 import { routes } from "../../src/protocol/rest.ts"
 import { messages, sessions } from "../../src/store/schema.ts"
-import { ofOneInput, ofOneSession } from "./every-route.ts"
+import { ofOneFile, ofOneInput, ofOneSession } from "./every-route.ts"
 import { idOf, insertInput, insertMessages, insertSession, insertTurn, minute } from "./rows.ts"
 import { testApp } from "./support.ts"
 
 const headers = { "X-Trace-Id": "same" }
 
-test("every route that takes a session, or what is in one, is in a table of these tests", () => {
+test("every route that takes a session, a question or a file is in a table of these tests", () => {
   const taking = Object.entries(routes).filter(
     ([, route]) => "errors" in route && route.errors.some((code) => code === "not_found") && !("open" in route),
   )
-  expect([...Object.keys(ofOneSession), ...Object.keys(ofOneInput)].toSorted()).toEqual(
-    taking.map(([name]) => name).toSorted(),
-  )
+  const asked = [ofOneSession, ofOneInput, ofOneFile].flatMap((table) => Object.keys(table))
+  expect(asked.toSorted()).toEqual(taking.map(([name]) => name).toSorted())
 })
 
 test.each(Object.keys(ofOneSession))(

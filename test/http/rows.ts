@@ -13,7 +13,7 @@ import {
 
 let made = 0
 
-export function idOf(prefix: "ses" | "msg" | "trn" | "inp", number = ++made): string {
+export function idOf(prefix: "ses" | "msg" | "trn" | "inp" | "fil", number = ++made): string {
   return `${prefix}_${number.toString(16).padStart(32, "0")}`
 }
 

@@ -3,6 +3,7 @@ import { hc } from "hono/client"
 import { issueToken } from "../../src/auth/token.ts"
 import { type Clock, systemClock } from "../../src/clock.ts"
 import { loadConfig } from "../../src/config.ts"
+import { openFiles } from "../../src/files/open.ts"
 import { type AppType, createApp } from "../../src/http/app.ts"
 import type { Log } from "../../src/log.ts"
 import type { Config } from "../../src/settings.ts"
@@ -55,12 +56,11 @@ export async function testApp(over: { chat?: Partial<Config["chat"]>; clock?: Cl
   const lines: LogLine[] = []
   const chat = rowsChat(db, () => now)
   const defaults = loadConfig({})
+  const log = collectingLog(lines)
+  const clock = over.clock ?? testClock
+  const files = openFiles({ ...defaults, data_dir: db.folder }, { db, clock, log }).keeper
   const app = createApp({
-    db,
-    chat,
-    secret,
-    clock: over.clock ?? testClock,
-    log: collectingLog(lines),
+    ...{ db, chat, files, secret, clock, log },
     config: { ...defaults, chat: { ...defaults.chat, ...over.chat } },
     instance: "test-1",
     version: "0.0.0",
