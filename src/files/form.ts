@@ -83,7 +83,9 @@ class Form {
     }
   }
 
+  /** Reads a piece that has to be there. */
   async #more(): Promise<number> {
+    if (this.#done) throw badForm()
     const { done, value } = await this.#reader.read().catch((cause: unknown) => {
       throw badForm(cause)
     })
