@@ -20,6 +20,7 @@ import { answerHeaders, isChatUpgrade, readVisit, type SocketData } from "./sock
 import { openSockets } from "./socket/websocket.ts"
 import { type Database, migrateDatabase, openDatabase } from "./store/database.ts"
 import { openGraphCheckpoints } from "./store/graph-checkpoints.ts"
+import { startIndexer } from "./store/search-indexer.ts"
 import { Writer } from "./store/writer.ts"
 
 export interface ServerOverrides {
@@ -100,6 +101,8 @@ export async function startServer(
       throw error
     })
 
+    const stopIndexer = startIndexer({ db, clock, log, instance })
+
     let stopping: Promise<void> | undefined
     const stop = async () => {
       log.info({ instance }, "draining")
@@ -108,6 +111,7 @@ export async function startServer(
       await Promise.race([server.stop(), delay(clock, 2000).then(() => server.stop(true))])
       sockets.stop()
       await bus.close()
+      await stopIndexer()
       db.close()
       log.info({ instance }, "stopped")
     }

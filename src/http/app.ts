@@ -24,6 +24,7 @@ import { locate } from "./locate.ts"
 import { messageRoutes } from "./messages.ts"
 import { openapiRoute } from "./openapi.ts"
 import { requestContext } from "./request.ts"
+import { searchRoutes } from "./search.ts"
 import { sessionRoutes } from "./sessions.ts"
 import { statisticsRoutes } from "./statistics.ts"
 import { connectRoute, turnRoutes } from "./turns.ts"
@@ -105,6 +106,7 @@ export function createApp(deps: AppDeps) {
       .route("/", answerLinkRoutes(deps))
       .route("/", statisticsRoutes(deps))
       .route("/", fileRoutes(deps))
+      .route("/", searchRoutes(deps))
       .route("/", healthRoutes(deps))
       .route("/", openapiRoute(deps))
       .route("/", docsRoutes())

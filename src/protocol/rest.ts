@@ -6,6 +6,7 @@ import { Message, MessageKind } from "./message.ts"
 import { shownAs, yesNo } from "./query.ts"
 import { fileRoutes } from "./rest-files.ts"
 import { inputRoutes } from "./rest-inputs.ts"
+import { searchRoutes } from "./rest-search.ts"
 import { between, lang, ofUsers, owned, page, pageOf, type Route, route, SessionRef } from "./route.ts"
 import { InterruptResult, Service } from "./server-frame.ts"
 import { ChatType, Lifecycle, Logo, Session, SessionState, Topic } from "./session.ts"
@@ -170,6 +171,7 @@ export const routes = {
     errors: ["not_found"],
   }),
   ...fileRoutes,
+  ...searchRoutes,
   health: route("get", "/healthz", { summary: "The process lives", open: true, data: Health }),
   ready: route("get", "/readyz", {
     summary: "The instance takes requests: the database answers within 1 s and it is not shutting down",

@@ -21,6 +21,7 @@ export const ofOneSession: Record<string, (ref: string, message_id?: string) => 
   }),
   interrupt: (ref) => ({ method: "POST", path: "/chat/interrupt", body: { chat_id: ref } }),
   listInputs: (ref) => ({ method: "GET", path: `/chat/inputs?chat_id=${ref}` }),
+  search: (ref) => ({ method: "GET", path: `/chat/search?q=hello&chat_id=${ref}` }),
   countMessages: (ref) => ({ method: "GET", path: `/chat/messages/count?chat_id=${ref}` }),
 }
 

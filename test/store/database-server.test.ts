@@ -10,6 +10,7 @@ import { noSqld, type Sqld, startSqld } from "../support/sqld.ts"
 import { type Opened, registerAppendProperty } from "./append-property.ts"
 import { appendOf, endOf, openChat, questionOf } from "./appends.ts"
 import { registerEventVerbs } from "./events-suite.ts"
+import { registerSearch } from "./search-suite.ts"
 import { registerTurnVerbs } from "./turns-suite.ts"
 
 const here = `a libSQL server${noSqld === null ? "" : ` (skipped: ${noSqld})`}`
@@ -40,6 +41,13 @@ describe.skipIf(noSqld !== null)(here, () => {
 
   registerEventVerbs("over http", open)
   registerTurnVerbs("over http", open)
+  registerSearch("over http", async () => {
+    const it = await open()
+    const anew =
+      "update search_state set mark = 0, mark_session = null, mark_seq = null, swept_seq = 0, holder = null, lease_expires_at = 0"
+    await it.db.client.batch([anew, "insert into search_index (search_index) values ('delete-all')"], "write")
+    return it
+  })
   registerAppendProperty("a libSQL server", open, { runs: 4, operations: 250, seed: 20_260_102 })
 
   test("instances that start at once bring the database up to date together", async () => {
