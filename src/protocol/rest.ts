@@ -7,10 +7,11 @@ import { shownAs, yesNo } from "./query.ts"
 import { fileRoutes } from "./rest-files.ts"
 import { inputRoutes } from "./rest-inputs.ts"
 import { searchRoutes } from "./rest-search.ts"
+import { counted, statisticsRoutes } from "./rest-statistics.ts"
 import { between, lang, ofUsers, owned, page, pageOf, type Route, route, SessionRef } from "./route.ts"
 import { InterruptResult, Service } from "./server-frame.ts"
 import { ChatType, Lifecycle, Logo, Session, SessionState, Topic } from "./session.ts"
-import { OpenTurn, Question, TurnState } from "./turn.ts"
+import { OpenTurn, Question } from "./turn.ts"
 
 export const CreateSession = z.object({
   flow_id: FlowId,
@@ -69,13 +70,8 @@ export const DeleteMessages = z.strictObject({
     .meta(shownAs({ type: "array", items: { type: "string" }, minItems: 1, maxItems: 100 }))
     .describe("Once for each message."),
 })
-export const StatisticsQuery = z.strictObject({
-  ...ofUsers,
-  ...between,
-  chat_type: ChatType.optional(),
-  flow_id: FlowId.optional(),
-})
-export const CountQuery = StatisticsQuery.extend({
+export const CountQuery = z.strictObject({
+  ...counted,
   chat_id: SessionRef.optional(),
   is_bot: yesNo.optional(),
   kind: MessageKind.optional(),
@@ -83,23 +79,6 @@ export const CountQuery = StatisticsQuery.extend({
 
 const live = { turns: z.array(OpenTurn), question: Question.nullable() }
 export const SessionDetail = Session.extend(live).meta({ id: "SessionDetail" })
-const number = z.int().min(0)
-/** `since` and `until` choose by `create_time`: of the session, the message, the turn. What is deleted is not counted. */
-export const Statistics = z
-  .object({
-    sessions: z.object({
-      total: number,
-      by_state: z.record(SessionState, number),
-      by_chat_type: z.record(ChatType, number),
-      by_lifecycle: z.record(Lifecycle, number),
-    }),
-    messages: z.object({ total: number, by_people: number, by_bots: number }),
-    turns: z.object({ by_state: z.record(TurnState, number) }),
-    /** Tokens, as far as the models told them. */
-    usage: z.object({ input_tokens: number, output_tokens: number, total_tokens: number }),
-  })
-  .meta({ id: "Statistics" })
-export type Statistics = z.infer<typeof Statistics>
 const Health = z.object({ status: z.literal("ok"), instance: z.string(), version: z.string() })
 /** degraded: it works, and hears of other instances later than usual. */
 const Ready = Health.extend({ status: z.enum(["ok", "degraded"]), service: Service })
@@ -159,15 +138,11 @@ export const routes = {
     errors: ["not_found"],
   }),
   ...inputRoutes,
-  statistics: route("get", "/chat/statistics", {
-    summary: "Count sessions, messages, turns and tokens; since and until are of the create_time of each",
-    query: StatisticsQuery,
-    data: Statistics,
-  }),
+  ...statisticsRoutes,
   countMessages: route("get", "/chat/messages/count", {
     summary: "Count messages",
     query: CountQuery,
-    data: z.object({ count: number }),
+    data: z.object({ count: z.int().min(0) }),
     errors: ["not_found"],
   }),
   ...fileRoutes,

@@ -6,7 +6,7 @@ import { jsonParameter } from "./json.ts"
 import { indexed, searchedUnits } from "./search-words.ts"
 
 /** Events in one step; and UTF-16 units of text, though one message may have more. */
-const most = { events: 100, units: 200_000 }
+const most = { events: 50, units: 200_000 }
 /** Messages of a deleted chat that leave the index in one step. */
 const swept = 500
 

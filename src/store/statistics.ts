@@ -1,11 +1,11 @@
-// Counts sessions, messages, turns and tokens: three aggregates in one read transaction. What is deleted is not counted.
+// Counts sessions, messages, turns and tokens: aggregates in one read transaction. What is deleted is not counted.
 import { and, count, eq, gte, isNull, lt, type SQL, sql } from "drizzle-orm"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
-import type { Statistics } from "../protocol/rest.ts"
+import type { Statistics, UsageSum } from "../protocol/rest-statistics.ts"
 import { ChatType, Lifecycle, SessionState } from "../protocol/session.ts"
 import { TurnState } from "../protocol/turn.ts"
 import type { Database } from "./database.ts"
-import { messages, sessions, turns } from "./schema.ts"
+import { events, messages, sessions, turns } from "./schema.ts"
 import { ownSessions, type SessionsOf } from "./sessions.ts"
 
 /** Times are ISO 8601 in UTC with milliseconds, of the `create_time` of what is counted; `since` is included, `until` is not. */
@@ -14,31 +14,48 @@ export interface StatisticsFilter extends SessionsOf {
   readonly until?: string | undefined
 }
 
-export async function readStatistics(db: Database, filter: StatisticsFilter): Promise<Statistics> {
+/** Cross joins go from sessions to what they hold (see messages.ts). */
+export function chosenBy(filter: StatisticsFilter, created: SQLiteColumn): SQL | undefined {
   const { since, until } = filter
-  const chosen = (created: SQLiteColumn): SQL | undefined =>
-    and(
-      ownSessions(filter),
-      since === undefined ? undefined : gte(created, since),
-      until === undefined ? undefined : lt(created, until),
-    )
-  // One pass each, without GROUP BY, which would sort. Cross joins go from sessions to what they hold (see messages.ts).
-  const [[ofSessions], [ofMessages], [ofTurns]] = await db.orm.batch([
+  return and(
+    ownSessions(filter),
+    since === undefined ? undefined : gte(created, since),
+    until === undefined ? undefined : lt(created, until),
+  )
+}
+
+export async function readStatistics(db: Database, filter: StatisticsFilter): Promise<Statistics> {
+  const chosen = (created: SQLiteColumn) => chosenBy(filter, created)
+  // One pass each, without GROUP BY, which would sort.
+  const [[ofSessions], [ofMessages], [ended], [open]] = await db.orm.batch([
     db.orm.select(sessionCounts).from(sessions).where(chosen(sessions.create_time)),
     db.orm
       .select(messageCounts)
       .from(sessions)
       .crossJoin(messages)
       .where(and(chosen(messages.create_time), eq(messages.session_id, sessions.id), isNull(messages.deleted_at))),
+    // Turns are found by the events that tell of their ends, and the few others by the index of those that are open: an index
+    // of them all by session would be one more write for each question.
+    db.orm
+      .select(turnCounts)
+      .from(sessions)
+      .crossJoin(events)
+      .crossJoin(turns)
+      .where(and(chosen(turns.create_time), eq(events.session_id, sessions.id), isEndOf)),
     db.orm
       .select(turnCounts)
       .from(sessions)
       .crossJoin(turns)
-      .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id))),
+      .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id), areOpen)),
   ])
-  if (!ofSessions || !ofMessages || !ofTurns) throw new Error("an aggregate gives one row")
-  return { sessions: ofSessions, messages: ofMessages.messages, turns: ofTurns, usage: ofMessages.usage }
+  if (!ofSessions || !ofMessages || !ended || !open) throw new Error("an aggregate gives one row")
+  const by_state = { ...ended.by_state, queued: open.by_state.queued, running: open.by_state.running }
+  return { sessions: ofSessions, messages: ofMessages.messages, turns: { by_state }, usage: ofMessages.usage }
 }
+
+const isEndOf = sql`${events.kind} = 'end' and ${turns.id} = ${events.ref}`
+/** As the index says it. */
+const areOpen = sql`${turns.state} in ('queued', 'running')`
 
 const sessionCounts = {
   total: count(),
@@ -47,22 +64,25 @@ const sessionCounts = {
   by_lifecycle: countEach(sessions.lifecycle, Lifecycle.options),
 }
 
-const input = sql`${messages.usage} ->> 'input_tokens'`
-const output = sql`${messages.usage} ->> 'output_tokens'`
+const told = (field: string) => sql`${messages.usage} ->> ${sql.raw(`'${field}'`)}`
+export const usageSums: Record<keyof UsageSum, SQL<number>> = {
+  input_tokens: sum(told("input_tokens")),
+  output_tokens: sum(told("output_tokens")),
+  reasoning_tokens: sum(told("reasoning_tokens")),
+  // Some models tell the parts only.
+  total_tokens: sum(
+    sql`coalesce(${told("total_tokens")}, coalesce(${told("input_tokens")}, 0) + coalesce(${told("output_tokens")}, 0))`,
+  ),
+  cost: sum(told("cost")),
+}
+
 const messageCounts = {
   messages: {
     total: count(),
     by_people: countIf(sql`not ${messages.is_bot}`),
     by_bots: countIf(sql`${messages.is_bot}`),
   },
-  usage: {
-    input_tokens: sum(input),
-    output_tokens: sum(output),
-    // Some models tell the parts only.
-    total_tokens: sum(
-      sql`coalesce(${messages.usage} ->> 'total_tokens', coalesce(${input}, 0) + coalesce(${output}, 0))`,
-    ),
-  },
+  usage: usageSums,
 }
 
 const turnCounts = { by_state: countEach(turns.state, TurnState.options) }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import type { Statistics } from "../../src/protocol/rest.ts"
+import type { Statistics } from "../../src/protocol/rest-statistics.ts"
 import { insertMessages, insertSession, insertTurn, minute } from "./rows.ts"
 import { type AskOptions, type TestApp, testApp } from "./support.ts"
 
@@ -24,7 +24,9 @@ async function filled(app: TestApp) {
   const foreign = await insertSession(app.db, { user_id: 2, create_time: minute(1) })
   const gone = await insertSession(app.db, { deleted_at: minute(9) })
   await insertMessages(app.db, work, 6, (seq) => ({
-    ...(seq === 2 ? { usage: { input_tokens: 10, output_tokens: 20, total_tokens: 31 } } : {}),
+    ...(seq === 2
+      ? { usage: { input_tokens: 10, output_tokens: 20, reasoning_tokens: 7, total_tokens: 31, cost: 0.5 } }
+      : {}),
     ...(seq === 4 ? { usage: { input_tokens: 1, output_tokens: 2 } } : {}),
     ...(seq === 3 ? { kind: "file" as const } : {}),
     ...(seq === 6 ? { deleted_at: minute(7), usage: { total_tokens: 1000 } } : {}),
@@ -51,7 +53,7 @@ test("an empty service has statistics of nothing but zeros", async () => {
     },
     messages: { total: 0, by_people: 0, by_bots: 0 },
     turns: { by_state: { queued: 0, running: 0, waiting_input: 0, completed: 0, interrupted: 0, failed: 0 } },
-    usage: { input_tokens: 0, output_tokens: 0, total_tokens: 0 },
+    usage: { input_tokens: 0, output_tokens: 0, reasoning_tokens: 0, total_tokens: 0, cost: 0 },
   })
 })
 
@@ -67,7 +69,7 @@ test("a user's statistics count their own, and nothing that is deleted", async (
   })
   expect(messages).toEqual({ total: 7, by_people: 4, by_bots: 3 })
   expect(turns.by_state).toMatchObject({ running: 1, completed: 2 })
-  expect(usage).toEqual({ input_tokens: 11, output_tokens: 22, total_tokens: 34 })
+  expect(usage).toEqual({ input_tokens: 11, output_tokens: 22, reasoning_tokens: 7, total_tokens: 34, cost: 0.5 })
 })
 
 test.each([
@@ -149,3 +151,124 @@ test.each(["/chat/statistics", "/chat/messages/count"])("a user may not ask %s a
     expect((await app.ask("GET", `${path}?user_id=${user_id}`)).body.data.code).toBe("forbidden")
   }
 })
+
+interface Groups {
+  items: { key: string; turns: number; messages: number; usage: Record<string, number> }[]
+  next_cursor: string | null
+}
+
+async function groupsOf(app: TestApp, query: string, options?: AskOptions): Promise<Groups> {
+  const { groups } = await statisticsOf(app, query, options)
+  return groups ?? expect.unreachable()
+}
+
+/** Three days of two users: each exchange costs its number, and every second one is of the model `small`. */
+async function spent(app: TestApp) {
+  const turn = (number: number) => `trn_${number.toString(16).padStart(32, "0")}`
+  let number = 0
+  for (const [user_id, flow_id] of [
+    [1, "a"],
+    [1, "b"],
+    [2, "a"],
+  ] as const) {
+    const session = await insertSession(app.db, { user_id, flow_id })
+    await insertMessages(app.db, session, 6, (seq) => {
+      const exchange = Math.ceil(seq / 2)
+      if (seq % 2 === 1) number++
+      const usage = { input_tokens: number, output_tokens: 1, reasoning_tokens: 1, cost: number / 4 }
+      return {
+        turn_id: turn(number),
+        create_time: `2025-01-0${exchange}T23:59:59.999Z`,
+        usage: seq % 2 === 0 ? { ...usage, model: exchange % 2 === 0 ? "small" : "large" } : null,
+      }
+    })
+  }
+  // What has no turn, and what is deleted.
+  const other = await insertSession(app.db, { flow_id: "c" })
+  await insertMessages(app.db, other, 2, (seq) => ({
+    ...(seq === 2 ? { deleted_at: minute(3), usage: { cost: 99 } } : {}),
+  }))
+  return turn
+}
+
+test("usage and cost are told by turn and day, newest first, and by flow and model", async () => {
+  await using app = await testApp()
+  const turn = await spent(app)
+  const rowsOf = async (query: string) =>
+    (await groupsOf(app, query)).items.map(({ key, turns, messages, usage }) => [
+      key,
+      turns,
+      messages,
+      usage.input_tokens,
+      usage.cost,
+    ])
+  expect(await rowsOf("?group_by=turn&limit=2")).toEqual([
+    [turn(6), 1, 2, 6, 1.5],
+    [turn(5), 1, 2, 5, 1.25],
+  ])
+  expect(await rowsOf("?group_by=day&since=2025-01-02T00:00:00Z")).toEqual([
+    ["2025-01-03", 2, 4, 9, 2.25],
+    ["2025-01-02", 2, 4, 7, 1.75],
+  ])
+  expect(await rowsOf("?group_by=flow")).toEqual([
+    ["a", 3, 6, 6, 1.5],
+    ["b", 3, 6, 15, 3.75],
+    ["c", 0, 1, 0, 0],
+  ])
+  expect(await rowsOf("?group_by=model&flow_id=a")).toEqual([
+    ["large", 2, 2, 4, 1],
+    ["small", 1, 1, 2, 0.5],
+  ])
+  const { usage } = await statisticsOf(app, "?group_by=flow")
+  expect(usage).toEqual({ input_tokens: 21, output_tokens: 6, reasoning_tokens: 6, total_tokens: 27, cost: 5.25 })
+})
+
+test("usage by user is for an administrator who asks about all, in the order of their numbers", async () => {
+  await using app = await testApp()
+  await spent(app)
+  for (let user_id = 9; user_id <= 11; user_id++) {
+    const session = await insertSession(app.db, { user_id })
+    await insertMessages(app.db, session, 1)
+  }
+  const admin = { user: 99, role: "admin" } as const
+  const first = await groupsOf(app, "?group_by=user&user_id=all&limit=3", admin)
+  expect(first.items.map(({ key, messages }) => [key, messages])).toEqual([
+    ["1", 13],
+    ["2", 6],
+    ["9", 1],
+  ])
+  const rest = await groupsOf(app, `?group_by=user&user_id=all&cursor=${first.next_cursor}`, admin)
+  expect([rest.items.map(({ key }) => key), rest.next_cursor]).toEqual([["10", "11"], null])
+  for (const [query, options] of [
+    ["?group_by=user", {}],
+    ["?group_by=user", admin],
+    ["?group_by=user&user_id=1", admin],
+    ["?group_by=user&user_id=all", {}],
+  ] as const) {
+    expect((await app.ask("GET", `/chat/statistics${query}`, options)).body.data.code).toBe("forbidden")
+  }
+})
+
+test("pages of groups follow each other by their cursor, which is of one question", async () => {
+  await using app = await testApp()
+  const turn = await spent(app)
+  const keys: string[] = []
+  let cursor: string | null = null
+  do {
+    const page: Groups = await groupsOf(app, `?group_by=turn&limit=4${cursor === null ? "" : `&cursor=${cursor}`}`)
+    keys.push(...page.items.map(({ key }) => key))
+    cursor = page.next_cursor
+    if (cursor === null) continue
+    const { body } = await app.ask("GET", `/chat/statistics?group_by=day&cursor=${cursor}`)
+    expect(body.data.code).toBe("bad_request")
+  } while (cursor !== null)
+  expect(keys).toEqual([6, 5, 4, 3, 2, 1].map(turn))
+})
+
+test.each(["?group_by=week", "?group_by=", "?cursor=x", "?limit=0&group_by=day"])(
+  "groups of %s are refused",
+  async (query) => {
+    await using app = await testApp()
+    expect((await app.ask("GET", `/chat/statistics${query}`)).body.data.code).toBe("bad_request")
+  },
+)

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
-import { Statistics } from "../../src/protocol/rest.ts"
+import { Statistics } from "../../src/protocol/rest-statistics.ts"
 import { readStatistics } from "../../src/store/statistics.ts"
+import { readGroups } from "../../src/store/statistics-groups.ts"
 import { openTestDatabase } from "../http/database.ts"
 import { insertMessages, insertSession, insertTurn, minute } from "../http/rows.ts"
 
@@ -38,7 +39,7 @@ test("a usage without parts, without a total, or of nothing is added as far as i
   ]
   await insertMessages(db, session, usages.length, (seq) => ({ usage: usages[seq - 1] ?? null }))
   const { usage } = await readStatistics(db, { owner: "anyone" })
-  expect(usage).toEqual({ input_tokens: 2, output_tokens: 2, total_tokens: 15 })
+  expect(usage).toEqual({ input_tokens: 2, output_tokens: 2, reasoning_tokens: 0, total_tokens: 15, cost: 0 })
 })
 
 test("times choose by what was made then, not by when its session was", async () => {
@@ -54,10 +55,23 @@ test("times choose by what was made then, not by when its session was", async ()
 test("everything is counted from sessions, by index, without sorting", async () => {
   await using db = await openTestDatabase()
   const plans = await db.plansOf(() => readStatistics(db, { owner: 1, since: minute(1) }))
-  expect(plans).toHaveLength(3)
+  expect(plans).toHaveLength(4)
   for (const plan of plans) {
     expect(plan).toMatch(/^SEARCH sessions USING INDEX \w+ \(user_id=\?\)/)
     expect(plan).not.toContain("TEMP B-TREE")
     expect(plan).not.toContain("SCAN")
   }
 })
+
+test.each(["turn", "day", "user", "flow", "model"] as const)(
+  "usage by %s is read from the owner's sessions, by index: nobody else's rows are looked at",
+  async (group_by) => {
+    await using db = await openTestDatabase()
+    const plans = await db.plansOf(() => readGroups(db, { owner: 1 }, group_by, { after: "1", limit: 10 }))
+    expect(plans).toHaveLength(1)
+    expect(plans[0]).toMatch(
+      /^SEARCH sessions USING INDEX \w+ \(user_id=\?\); SEARCH messages USING INDEX \w+ \(session_id=\?\)/,
+    )
+    expect(plans[0]).not.toContain("SCAN")
+  },
+)
