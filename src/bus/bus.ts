@@ -14,7 +14,20 @@ export interface HereNote {
   }
 }
 
-export type BusFrame = ServerFrame | HereNote
+/** Who is writing there just now, by user; said again while it lasts. */
+export interface TypingNote {
+  readonly type: "typing"
+  readonly data: { readonly instance: string; readonly users: Readonly<Record<string, number>> }
+}
+
+/** Up to where the owner has read; it is kept. */
+export interface ReadNote {
+  readonly type: "read"
+  readonly data: { readonly user_id: number; readonly seq: number }
+}
+
+export type Note = HereNote | TypingNote | ReadNote
+export type BusFrame = ServerFrame | Note
 
 export type OnDelivery = (session_id: string, frame: BusFrame) => void
 

@@ -16,6 +16,7 @@ export interface Follower {
   /** From now on it gets what is published to the chat. Takes effect at once, without a pause in between. */
   follow(session_id: string): void
   unfollow(session_id: string): void
+  follows(session_id: string): boolean
   /** Something was published: if too much is waiting, it gets no more deltas until it has caught up (P7.5). */
   checkBacklog(): void
   /** So much waits for it that what can wait should. */

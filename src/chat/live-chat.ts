@@ -123,7 +123,9 @@ export class LiveChat {
       return
     }
     if (frame.type === "status") {
-      this.#view = { ...this.#view, session: { ...this.session, lifecycle: frame.data.lifecycle } }
+      const { lifecycle, read } = frame.data
+      const read_seq = Math.max(this.session.read_seq, read?.seq ?? 0)
+      this.#view = { ...this.#view, session: { ...this.session, lifecycle, read_seq } }
     }
     this.#fanOut("events", encode(frame))
   }

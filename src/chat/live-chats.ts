@@ -1,5 +1,5 @@
 // The chats that are in memory here: brought in when somebody needs one, let go when nobody has for a while.
-import type { Bus, BusFrame, HereNote } from "../bus/bus.ts"
+import type { Bus, BusFrame, Note } from "../bus/bus.ts"
 import type { Cancel } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import { loadChat } from "../store/events.ts"
@@ -10,8 +10,8 @@ export interface LiveChatsDeps extends LiveChatDeps {
   readonly bus: Bus
   /** How long a chat that nobody needs is kept, in milliseconds. */
   readonly keep_ms: number
-  /** Another instance says who looks at the chat there. */
-  onHere(chat: LiveChat, note: HereNote["data"]): void
+  /** What instances tell each other, and no client. */
+  onNote(chat: LiveChat, note: Note): void
   /** A chat is about to leave memory. */
   onIdle(chat: LiveChat): Promise<void>
 }
@@ -122,7 +122,7 @@ export class LiveChats implements Iterable<LiveChat> {
   }
 
   #pass(chat: LiveChat, frame: BusFrame): void {
-    if (frame.type === "here") this.#deps.onHere(chat, frame.data)
+    if (frame.type === "here" || frame.type === "typing" || frame.type === "read") this.#deps.onNote(chat, frame)
     else chat.accept(frame)
   }
 

@@ -34,7 +34,7 @@ import { type Interrupted, type InterruptRequest, interrupt } from "./interrupt.
 import type { FanOut, LiveChat } from "./live-chat.ts"
 import { LiveChats } from "./live-chats.ts"
 import { MessageHandler } from "./message-handler.ts"
-import { Presence } from "./presence.ts"
+import { Moment } from "./moment.ts"
 import type { ResumeRequest } from "./resume.ts"
 import { startSafetyNet } from "./safety-net.ts"
 import { lifecyclesBefore } from "./state.ts"
@@ -56,11 +56,11 @@ export interface ManagerDeps extends Pick<TurnDeps, "filesOf" | "graphs"> {
 type Key = Pick<Session, "id">
 
 export class ChatManager {
+  readonly moment: Moment
   readonly #deps: ManagerDeps
   readonly #find: FindDeps
   readonly #changes: ChangeDeps
   readonly #chats: LiveChats
-  readonly #presence: Presence
   readonly #pauses: Gathered<string, boolean>
   readonly #audience: Audience
   readonly #messages: MessageHandler
@@ -89,13 +89,13 @@ export class ChatManager {
       keep_ms: config.chat.connection_timeout * 1000,
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       onDeleted: (chat) => this.#audience.empty(chat.session.id, new ChatError("chat_deleted")),
-      onHere: (chat, note) => this.#presence.heard(chat, note),
+      onNote: (chat, note) => this.moment.heard(chat, note),
       onIdle: async (chat) => this.#rest(chat),
     })
-    this.#presence = new Presence({ bus, clock, instance: deps.instance, chats: this.#chats })
+    this.moment = new Moment({ ...deps, chats: this.#chats })
     const { max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user } = config.chat
     this.#audience = new Audience({
-      ...{ db, emitter, chats: this.#chats, presence: this.#presence, instance: deps.instance },
+      ...{ db, emitter, chats: this.#chats, presence: this.moment.presence, instance: deps.instance },
       wakes: moves("active"),
       ...{ max_replay_events, max_history_messages, max_concurrent_sessions, max_chats_per_user },
     })
@@ -120,12 +120,16 @@ export class ChatManager {
     const { db } = this.#deps
     if (db.kind === "file") await pauseAll(db, "all")
     await this.#turns.recover()
-    const cancelPresence = this.#presence.start()
+    this.moment.start()
     const cancelExpiry = startExpiry({ ...this.#deps, ...this.#changes })
-    const rouse = (chat: LiveChat) => this.#audience.rouse(chat)
-    const cancelNet = db.kind === "server" ? startSafetyNet({ ...this.#deps, chats: this.#chats, rouse }) : undefined
+    const net = {
+      ...this.#deps,
+      chats: this.#chats,
+      moment: this.moment,
+      rouse: (chat: LiveChat) => this.#audience.rouse(chat),
+    }
+    const cancelNet = db.kind === "server" ? startSafetyNet(net) : undefined
     this.#cancelWatches = () => {
-      cancelPresence()
       cancelExpiry()
       cancelNet?.()
     }
@@ -160,6 +164,7 @@ export class ChatManager {
 
   /** A client left a chat. */
   disconnectClient(session_id: string, follower: Follower): void {
+    this.moment.left(session_id, follower)
     this.#audience.leave(session_id, follower)
   }
 
@@ -205,7 +210,7 @@ export class ChatManager {
   /** The state as it is now (P6.8). */
   async status({ id }: Key): Promise<Status> {
     const chat = await this.#chats.open(id)
-    return { ...statusOf(chat), here: this.#presence.of(chat), service: this.service }
+    return { ...statusOf(chat), here: this.moment.presence.of(chat), service: this.service }
   }
 
   /** How this instance is doing. */
@@ -234,13 +239,14 @@ export class ChatManager {
     this.#draining = true
     await this.#turns.drain(timeout_ms)
     this.#cancelWatches()
+    await this.moment.stop()
     await this.#chats.close()
   }
 
   /** The chat left memory here. Unless somebody looks on elsewhere, it is paused. */
   async #rest({ session: { id } }: LiveChat): Promise<void> {
-    const watched = this.#presence.isElsewhere(id)
-    this.#presence.forget(id)
+    const watched = this.moment.presence.isElsewhere(id)
+    this.moment.forget(id)
     if (!watched) await this.#pauses.do(id)
   }
 

@@ -6,6 +6,7 @@ import type { Log } from "../log.ts"
 import type { Database } from "../store/database.ts"
 import { lastSeqs } from "../store/events.ts"
 import type { LiveChat } from "./live-chat.ts"
+import type { Moment } from "./moment.ts"
 
 export interface SafetyNetDeps {
   readonly db: Database
@@ -15,12 +16,14 @@ export interface SafetyNetDeps {
   readonly chats: Iterable<LiveChat>
   /** Another instance let this chat rest: it did not know that somebody here looks on. */
   rouse(chat: LiveChat): Promise<void>
+  /** Is told how far the owner has read, on whatever instance. */
+  readonly moment: Pick<Moment, "kept">
 }
 
 /** Milliseconds between two looks: without the bus it is the only way to hear of others. */
 const lookEvery = { connected: 1000, alone: 250 }
 
-export function startSafetyNet({ db, bus, clock, log, chats, rouse }: SafetyNetDeps): Cancel {
+export function startSafetyNet({ db, bus, clock, log, chats, moment, rouse }: SafetyNetDeps): Cancel {
   let cancel: Cancel = () => undefined
   let over = false
 
@@ -28,9 +31,10 @@ export function startSafetyNet({ db, bus, clock, log, chats, rouse }: SafetyNetD
     try {
       const live = new Map([...chats].map((chat) => [chat.session.id, chat]))
       const tops = live.size > 0 ? await lastSeqs(db, [...live.keys()]) : []
-      for (const { id, last_seq, lifecycle } of tops) {
+      for (const { id, last_seq, lifecycle, read_seq } of tops) {
         const chat = live.get(id)
         if (chat && chat.top < last_seq) await chat.fill()
+        if (chat) moment.kept(chat, { user_id: chat.session.user_id, seq: read_seq })
         if (chat && lifecycle === "paused") await rouse(chat)
       }
     } catch (error) {

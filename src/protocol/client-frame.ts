@@ -140,7 +140,12 @@ export const ClientFrame = z
       ...envelope,
     }),
     z.object({ type: z.literal("message"), data: Said, ...envelope }),
-    z.object({ type: z.literal("status"), data: nothing, ...envelope }),
+    z.object({
+      type: z.literal("status"),
+      /** With `typing` it asks for nothing, but tells the other devices (P5.10). */
+      data: z.object({ typing: z.boolean().optional() }).default({}),
+      ...envelope,
+    }),
     z.object({
       type: z.literal("interrupt"),
       data: z.object({ turn_id: TurnId.optional() }).default({}),

@@ -14,6 +14,14 @@ export const Here = z.object({
 })
 export type Here = z.infer<typeof Here>
 
+/** The other devices that somebody is writing on just now, and whose they are (P5.10). At most 50 users are named. */
+export const TypingUsers = z.array(z.object({ user_id: UserId, devices: z.int().min(1) }))
+export type TypingUsers = z.infer<typeof TypingUsers>
+
+/** Up to where the owner of the chat has read, on whatever device (P5.11). */
+export const Read = z.object({ user_id: UserId, seq: Cursor })
+export type Read = z.infer<typeof Read>
+
 /** Whether what the instance stands on is there. `away`: see P7.8. `none`: it works alone, without a bus. */
 export const Service = z.object({ store: z.enum(["ok", "away"]), bus: z.enum(["ok", "away", "none"]) })
 export type Service = z.infer<typeof Service>
@@ -90,6 +98,10 @@ export const Status = z.object({
   client_id: ClientId.optional(),
   /** Not in durable frames: who is here now. */
   here: Here.optional(),
+  /** Not in durable frames: who is writing now. */
+  typing: TypingUsers.optional(),
+  /** Not in durable frames: what has been read now. */
+  read: Read.optional(),
   /** In the answer to `status`: how the instance is doing. */
   service: Service.optional(),
 })

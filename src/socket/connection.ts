@@ -111,6 +111,10 @@ export class Connection implements Follower {
     this.#ws.unsubscribe(topic(session_id, "deltas"))
   }
 
+  follows(session_id: string): boolean {
+    return this.#following.includes(session_id)
+  }
+
   get full(): boolean {
     return this.#open && this.#ws.getBufferedAmount() > slowAt
   }

@@ -23,6 +23,7 @@ export async function handleFrame(connection: Connection, frame: ClientFrame, tr
       return ack(null)
     case "message": {
       const session_id = await chats.sessionOf(chat_id, trace_id)
+      manager.moment.typing(session_id, connection, false)
       const { seq, dup } = await manager.handleMessage(session_id, frame, caller)
       return ack(seq, dup)
     }
@@ -43,6 +44,10 @@ export async function handleFrame(connection: Connection, frame: ClientFrame, tr
       return ack(await manager.endSession(await chats.sessionOf(chat_id, trace_id), caller))
     case "status": {
       const id = await chats.sessionOf(chat_id, trace_id)
+      if (frame.data.typing !== undefined) {
+        manager.moment.typing(id, connection, frame.data.typing)
+        return ack(null)
+      }
       connection.sendFrame({ type: "status", data: await manager.status({ id }), trace_id, chat_id })
       return ack(null)
     }
@@ -56,8 +61,12 @@ export async function handleFrame(connection: Connection, frame: ClientFrame, tr
       connection.sendFrame({ type: "auth", data: { expires_at: timestamp(fresh.expires_at) }, trace_id })
       return ack(null)
     }
-    // Signs of life, and that is all (P7.2, P7.7); the inbox has noted it.
     case "ack":
+      // It joins no chat: what was not shown was not read (P7.7).
+      if (chats.isJoined(chat_id))
+        manager.moment.read(await chats.sessionOf(chat_id, trace_id), principal, frame.data.seq)
+      return ack(null)
+    // A sign of life, and that is all (P7.2); the inbox has noted it.
     case "pong":
       return ack(null)
   }

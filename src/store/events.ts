@@ -191,10 +191,13 @@ export async function messagesByKey(db: Database, ids: readonly string[]): Promi
 export async function lastSeqs(
   db: Database,
   ids: readonly string[],
-): Promise<Pick<Session, "id" | "last_seq" | "lifecycle">[]> {
+): Promise<Pick<Session, "id" | "last_seq" | "lifecycle" | "read_seq">[]> {
   return (
     db.orm
-      .select({ id: sessions.id, last_seq: sessions.last_seq, lifecycle: sessions.lifecycle })
+      .select({
+        ...{ id: sessions.id, last_seq: sessions.last_seq },
+        ...{ lifecycle: sessions.lifecycle, read_seq: sessions.read_seq },
+      })
       .from(sessions)
       // One parameter however many chats there are.
       .where(sql`${sessions.id} in (select value from json_each(${JSON.stringify(ids)}))`)

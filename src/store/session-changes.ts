@@ -45,6 +45,16 @@ export async function moveLifecycles(
   return ids.map((id) => moved.delete(id))
 }
 
+/** Moves on up to where the owners have read, never back and never beyond the log; answers those that moved. */
+export async function moveReadSeqs(
+  db: Database,
+  read: readonly { readonly id: string; readonly seq: number }[],
+): Promise<{ id: string; read_seq: number }[]> {
+  return db.orm.all(sql`update sessions set read_seq = min(j.seq, last_seq)
+    from (select value ->> 'id' as id, value ->> 'seq' as seq from json_each(${JSON.stringify(read)})) j
+    where sessions.id = j.id and min(j.seq, last_seq) > read_seq returning sessions.id, read_seq`)
+}
+
 /** Nobody is there any more: of these chats, or of all when the caller is the database's only instance. */
 export async function pauseAll(db: Database, ids: readonly string[] | "all"): Promise<void> {
   const these = ids === "all" ? undefined : among(ids)

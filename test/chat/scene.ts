@@ -111,6 +111,10 @@ export class TestFollower implements Follower {
     this.following.delete(session_id)
   }
 
+  follows(session_id: string): boolean {
+    return this.following.has(session_id)
+  }
+
   checkBacklog(): void {}
 
   writable(): Promise<void> {
