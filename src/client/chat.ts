@@ -8,7 +8,7 @@ import { Emitter } from "./emitter.ts"
 import { Engine } from "./engine.ts"
 import { closedHere } from "./error.ts"
 import { EventStream } from "./event-stream.ts"
-import type { ChatEvent, ChatEvents } from "./events.ts"
+import { type ChatEvent, type ChatEvents, tell } from "./events.ts"
 import { type DurableEvent, newId } from "./frame.ts"
 import { type ChatOptions, type InterruptOptions, newChatId, type SendOptions, type WaitOptions } from "./options.ts"
 import type { Ack } from "./outgoing.ts"
@@ -47,6 +47,8 @@ export class Chat implements AsyncIterable<ChatEvent>, Disposable {
           ? emitter.emit("status", frame.data, frame)
           : emitter.emit("interrupt", frame.data, frame),
       news: (news) => emitter.emit("progress", news),
+      typing: (users) => emitter.emit("typing", users),
+      read: (read) => emitter.emit("read", read),
       snapshot: (data) => {
         this.#push({ type: "snapshot", data })
         emitter.emit("snapshot", data)
@@ -148,6 +150,7 @@ export class Chat implements AsyncIterable<ChatEvent>, Disposable {
    */
   async send(said: string | Say, { id = newId(), signal }: SendOptions = {}): Promise<Ack> {
     const data = typeof said === "string" ? { kind: "text", text: said } : said
+    this.#engine.signs.said()
     return this.#engine.outbox.add({ type: "message", data, id, repeatable: true, signal })
   }
 
@@ -176,9 +179,14 @@ export class Chat implements AsyncIterable<ChatEvent>, Disposable {
     return this.#engine.outbox.add({ type: "end", data: {}, id: newId(), repeatable: true, signal })
   }
 
-  /** Tells the service up to where the person has read. Best effort. */
+  /** Tells the other devices up to where the person has read; said again after a break of the connection. */
   read(seq: number | null = this.cursor): void {
-    if (seq) this.#engine.connection.send({ type: "ack", data: { seq } })
+    if (seq) this.#engine.signs.read(seq)
+  }
+
+  /** Tells the other devices that the person is writing, or no longer. Call it with each key: it is said now and then. */
+  typing(on: boolean): void {
+    this.#engine.signs.typing(on)
   }
 
   /** Resolves when the chat is connected and up to date; rejects with ClientError when it is closed before. */
@@ -212,24 +220,7 @@ export class Chat implements AsyncIterable<ChatEvent>, Disposable {
 
   #event(event: DurableEvent): void {
     this.#push(event)
-    const emitter = this.#emitter
-    switch (event.type) {
-      case "message":
-        emitter.emit("message", event.data, event)
-        break
-      case "result":
-        emitter.emit("result", event.data, event)
-        break
-      case "end":
-        emitter.emit("end", event.data, event)
-        break
-      case "status":
-        emitter.emit("status", event.data, event)
-        break
-      case "interrupt":
-        emitter.emit("interrupt", event.data, event)
-        break
-    }
+    tell(this.#emitter, event)
   }
 
   #push(event: ChatEvent): void {

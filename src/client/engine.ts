@@ -1,5 +1,5 @@
 // Wires the parts together: what comes from the socket goes to the part that it concerns.
-import type { ServerFrame, ServerFrameOf } from "../protocol/server-frame.ts"
+import type { Read, ServerFrame, ServerFrameOf, TypingUsers } from "../protocol/server-frame.ts"
 import { type AnswerNews, Answers } from "./answers.ts"
 import { systemClock } from "./clock.ts"
 import { Connection, type ConnectionState } from "./connection.ts"
@@ -9,6 +9,7 @@ import type { DurableEvent } from "./frame.ts"
 import { addressOf, type ChatOptions, socketOf } from "./options.ts"
 import { Outbox } from "./outbox.ts"
 import { SessionState } from "./session-state.ts"
+import { Signs } from "./signs.ts"
 import { TokenRefresh } from "./token.ts"
 
 export interface EngineSink {
@@ -16,6 +17,8 @@ export interface EngineSink {
   /** `status` and `interrupt` that are not in the log: answers to this client alone. */
   aside(frame: ServerFrameOf<"status"> | ServerFrameOf<"interrupt">): void
   news(news: AnswerNews): void
+  typing(users: TypingUsers): void
+  read(read: Read): void
   snapshot(snapshot: Snapshot): void
   changed(state: ConnectionState): void
   failed(error: ClientError): void
@@ -26,6 +29,7 @@ export class Engine {
   readonly session = new SessionState()
   readonly follower: Follower
   readonly outbox: Outbox
+  readonly signs: Signs
   readonly connection: Connection
   readonly #chat_id: string
   readonly #token: TokenRefresh
@@ -48,6 +52,7 @@ export class Engine {
       },
     )
     this.outbox = new Outbox({ clock, send })
+    this.signs = new Signs(clock, { send, typing: sink.typing })
     this.#token = new TokenRefresh(token, { send, failed })
     this.follower = new Follower({ cursor, epoch }, this.answers, clock, {
       send: (type, data, id) => send({ type, data, id, trace_id: id }),
@@ -77,6 +82,7 @@ export class Engine {
   }
 
   #live(): void {
+    this.signs.live(this.session.session?.read_seq ?? 0)
     if (this.#state.state === "connecting") this.#changed({ state: "connected" })
   }
 
@@ -86,6 +92,7 @@ export class Engine {
       this.follower.lost()
       this.#token.lost()
       this.outbox.lost()
+      this.signs.lost()
     }
     if (state.state === "closed") this.outbox.close(state.error ?? closedHere())
     this.#sink.changed(state)
@@ -138,6 +145,10 @@ export class Engine {
       else this.session.moved(frame.data)
     }
     this.#sink.aside(frame)
+    if (frame.type !== "status") return
+    const { typing, read } = frame.data
+    if (typing) this.signs.told(typing)
+    if (read) this.#sink.read(read)
   }
 
   #refused(frame: ServerFrameOf<"error">): void {

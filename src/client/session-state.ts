@@ -45,10 +45,11 @@ export class SessionState {
     this.#question = question
   }
 
-  /** Somebody came or left. The rest of such a status is what another instance knew, perhaps less than we do. */
-  moved({ lifecycle, here }: Status): void {
+  /** Somebody came, left, or read on. The rest of such a status is what another instance knew, perhaps less than we do. */
+  moved({ lifecycle, here, read }: Status): void {
     this.#here = here ?? this.#here
     this.#set({ lifecycle })
+    if (read && read.seq > (this.#session?.read_seq ?? 0)) this.#set({ read_seq: read.seq })
   }
 
   apply(event: DurableEvent): void {

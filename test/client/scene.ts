@@ -30,6 +30,8 @@ export class Scene implements AsyncDisposable {
       "end",
       "interrupt",
       "status",
+      "typing",
+      "read",
       "snapshot",
       "connection",
       "error",

@@ -117,7 +117,7 @@ test("[P7.3] a ping says nothing about a chat: the socket is not joined by it", 
   expect(client.frames.map(({ type }) => type)).toEqual(["pong"])
 })
 
-test("[P7.7] a client may say up to where it has read: it is taken, acked when it has an id, and changes nothing", async () => {
+test("[P7.7] a client may say up to where it has read: it is taken, acked when it has an id, and leaves nothing in the log", async () => {
   await using chat = await startTestServer({ handlers: { scripted: scriptedHandler().handler } })
   const client = await chat.connect({ chat: "c1" })
   await client.say("a")
