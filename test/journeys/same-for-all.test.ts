@@ -28,7 +28,7 @@ async function converse(client: TestClient, bot: ReturnType<typeof scriptedHandl
   await first.say("An answer with 😀.")
   void first.yield({ type: "question", prompt: "Which one? \ud83d", fields: [{ type: "text", key: "which" }] })
   await client.next("end")
-  await client.ask({ type: "message", data: { kind: "input", answer: { chosen: ["a"] } } })
+  await client.ask({ type: "message", data: { kind: "input", answer: { which: "a" } } })
   const second = await bot.run()
   await second.say("half of")
   await client.ask({ type: "interrupt" })
