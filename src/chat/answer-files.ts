@@ -4,7 +4,7 @@ import { type Language, say } from "../language/language.ts"
 import type { Field } from "../protocol/form.ts"
 import type { FilePart } from "../protocol/message.ts"
 import type { Database } from "../store/database.ts"
-import { ownFiles } from "../store/inputs.ts"
+import { fileOf, ownFiles } from "../store/files.ts"
 import type { Value } from "./answer-read.ts"
 
 /** The files of a checked answer, as parts of its message. Throws `bad_answer`. */
@@ -33,9 +33,7 @@ export async function filesOfAnswer(
   if (first) {
     throw new ChatError("bad_answer", { params: { problem: first.join(": ") }, fields: Object.fromEntries(faults) })
   }
-  return [...found.values()].map(({ id: file_id, name, mime_type, size, sha256 }) => {
-    return { type: "file", file_id, name, url: `/chat/file/${file_id}`, mime_type, size, sha256 }
-  })
+  return [...found.values()].map((file) => ({ type: "file", ...fileOf(file) }))
 }
 
 function idsOf(answer: Value, key: string): string[] {

@@ -1,10 +1,10 @@
 // Reads the questions of bots to people, with what became of them. Ownership is part of the WHERE (promise 10).
-import { and, desc, eq, inArray, isNotNull, isNull, lt, lte, type SQL, sql } from "drizzle-orm"
+import { and, desc, eq, isNotNull, isNull, lt, lte, type SQL, sql } from "drizzle-orm"
 import type { Owner } from "../auth/rights.ts"
 import type { Part } from "../protocol/message.ts"
 import type { InputItem, InputState } from "../protocol/rest-inputs.ts"
 import type { Database } from "./database.ts"
-import { type FileRow, files, type InputRow, inputs, messages, sessions } from "./schema.ts"
+import { type InputRow, inputs, messages, sessions } from "./schema.ts"
 
 export interface InputFilter {
   readonly owner: Owner
@@ -57,12 +57,6 @@ export function expiredInputs(
       .orderBy(inputs.expires_at)
       .limit(limit)
   )
-}
-
-/** Which of these files are there and this user's. */
-export function ownFiles(db: Database, user_id: number, ids: readonly string[]): Promise<FileRow[]> {
-  const own = and(inArray(files.id, [...ids]), eq(files.user_id, user_id), isNull(files.deleted_at))
-  return db.orm.select().from(files).where(own)
 }
 
 function ownInputs(owner: Owner): SQL | undefined {
