@@ -1,19 +1,13 @@
 // The heart's front: everything that a live chat must notice goes through here. Method names are the seed's.
 import type { Principal } from "../auth/token.ts"
-import type { Bus } from "../bus/bus.ts"
-import type { Cancel, Clock } from "../clock.ts"
+import type { Cancel } from "../clock.ts"
 import { ChatError } from "../errors.ts"
-import type { Registry } from "../handlers/registry.ts"
-import type { Log } from "../log.ts"
 import type { ClientFrameOf } from "../protocol/client-frame.ts"
 import type { Service, Status } from "../protocol/server-frame.ts"
 import type { Lifecycle, Session } from "../protocol/session.ts"
 import { RateLimits } from "../rate-limit.ts"
-import type { Config } from "../settings.ts"
-import type { Database } from "../store/database.ts"
 import { Gathered } from "../store/gathered.ts"
 import { insertSessions, moveLifecycles, pauseAll } from "../store/session-changes.ts"
-import type { Writer } from "../store/writer.ts"
 import type { Accepted } from "./ask.ts"
 import { type ActiveSession, Audience } from "./audience.ts"
 import {
@@ -31,27 +25,15 @@ import { type ChatRequest, createNew, type FindDeps, findOrCreate, findOwn } fro
 import type { Caller, Follower } from "./follower.ts"
 import { statusOf } from "./frames.ts"
 import { type Interrupted, type InterruptRequest, interrupt } from "./interrupt.ts"
-import type { FanOut, LiveChat } from "./live-chat.ts"
+import type { LiveChat } from "./live-chat.ts"
 import { LiveChats } from "./live-chats.ts"
+import type { ManagerDeps } from "./manager-deps.ts"
 import { MessageHandler } from "./message-handler.ts"
 import { Moment } from "./moment.ts"
 import type { ResumeRequest } from "./resume.ts"
 import { startSafetyNet } from "./safety-net.ts"
 import { lifecyclesBefore } from "./state.ts"
-import type { TurnDeps } from "./turn.ts"
 import { TurnRunner } from "./turn-runner.ts"
-
-export interface ManagerDeps extends Pick<TurnDeps, "filesOf" | "graphs"> {
-  readonly db: Database
-  readonly writer: Writer
-  readonly bus: Bus
-  readonly registry: Registry
-  readonly clock: Clock
-  readonly log: Log
-  readonly config: Config
-  readonly instance: string
-  readonly fanOut: FanOut
-}
 
 type Key = Pick<Session, "id">
 

@@ -175,6 +175,8 @@ export const inputs = sqliteTable(
   (table) => [
     // At most one a chat, however many questions there were.
     uniqueIndex("inputs_open").on(table.session_id).where(sql`closed_at is null`),
+    // Those of one chat, page by page.
+    index("inputs_session").on(table.session_id, table.id),
     index("inputs_expiry").on(table.expires_at).where(sql`closed_at is null and expires_at is not null`),
   ],
 )

@@ -1,0 +1,1 @@
+CREATE INDEX `inputs_session` ON `inputs` (`session_id`,`id`);
