@@ -21,6 +21,7 @@ export const errorTable = {
   origin_forbidden: { http: 403, close: 4503, retry: false },
   not_found: { http: 404, close: null, retry: false },
   unknown_flow: { http: 404, close: 4501, retry: false },
+  kind_not_taken: { http: 422, close: null, retry: false },
   method_not_allowed: { http: 405, close: null, retry: false },
   flow_mismatch: { http: 409, close: 4501, retry: false },
   id_conflict: { http: 409, close: null, retry: false },
@@ -118,7 +119,9 @@ export class ChatError extends Error {
 
   static within(error: unknown): ChatError | undefined {
     let cause = error
-    while (cause instanceof Error && !(cause instanceof ChatError)) cause = cause.cause
+    // A plug-in may throw an error that is its own cause.
+    for (let depth = 0; depth < 20 && cause instanceof Error && !(cause instanceof ChatError); depth++)
+      cause = cause.cause
     return cause instanceof ChatError ? cause : undefined
   }
 }

@@ -17,11 +17,20 @@ export async function openLog(level: Config["log_level"]): Promise<Log> {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { err: (error: unknown) => traceOf(error) },
+      serializers: { err: readable },
     },
     await destination(),
   )
   return log
+}
+
+/** What a plug-in throws may be anything: a line of the log must not fail over it. */
+function readable(error: unknown): unknown {
+  try {
+    return traceOf(error)
+  } catch {
+    return "an error that cannot be read"
+  }
 }
 
 /** Of an error, where it comes from. Its further fields may hold whole requests, and Drizzle's message what was asked for. */

@@ -1,6 +1,7 @@
 // Every key of the configuration: its shape, unit and default. Read and merged by config.ts.
 import { z } from "zod"
 import { Policy } from "./protocol/client-frame.ts"
+import { GuidePart, MessageKind } from "./protocol/message.ts"
 import { ChatType } from "./protocol/session.ts"
 
 /** A number, or one written as text, as the environment has it. Nothing else is taken for a number, `true` least of all. */
@@ -32,6 +33,12 @@ export const ChatConfig = z.strictObject({
   max_message_length: count(1_000_000).default(10_000),
   /** UTF-16 units of one answer, thinking included; what grows beyond it is cut off there. */
   max_answer_length: count(100_000_000).default(1_000_000),
+  /** Tool calls, steps, files and the like in one answer, and their JSON together, in UTF-16 units. */
+  max_answer_parts: count(100_000).default(1000),
+  max_parts_length: count(100_000_000).default(2_000_000),
+  /** Events that a bot may yield in one second, and in one turn; one that is not text counts as ten. */
+  max_events_per_second: count().default(50_000),
+  max_turn_events: count().default(1_000_000),
   /** Messages that a bot gets as context, and that a snapshot holds. */
   max_history_messages: count(1000).default(50),
   /** Seconds between pings. */
@@ -115,6 +122,14 @@ export const FilesConfig = z
     message: "is needed for storage: s3",
   })
 export type FilesConfig = z.infer<typeof FilesConfig>
+/** Who may use a bot: these users, and whoever has one of these roles. To others it is not there. */
+export const Allowed = z
+  .strictObject({
+    users: z.array(z.int().min(0)).optional(),
+    roles: z.array(z.enum(["user", "admin"])).optional(),
+  })
+  .refine(({ users, roles }) => users !== undefined || roles !== undefined, "users or roles is needed")
+export type Allowed = z.infer<typeof Allowed>
 
 export const FlowConfig = z.strictObject({
   /** A flow_id, or a beginning with `*` at the end. */
@@ -123,10 +138,20 @@ export const FlowConfig = z.strictObject({
     .regex(/^[A-Za-z0-9._~:-]*\*?$/)
     .default("*"),
   chat_type: ChatType.default("NORMAL"),
+  /** Which messages it serves; all when left out. Others go to a later entry for the same flow. */
+  kinds: z.array(MessageKind).min(1).optional(),
+  /** Default: everybody. */
+  allow: Allowed.optional(),
+  /** For people, as `GET /chat/flows` shows them. */
+  name: text.max(100).optional(),
+  description: text.max(1000).optional(),
+  guide: z.strictObject(GuidePart.omit({ type: true }).shape).optional(),
   /** Name of the handler, or of a package; or the path of a module, from the file's folder: ./ or ../ or absolute. */
   handler: text,
   /** What to do with a message that comes while a turn is open and names no policy itself (P6.3). Default: enqueue. */
   policy: Policy.optional(),
+  /** Seconds that one turn may take. Default: 3600. */
+  timeout_s: seconds.optional(),
   /** The handler's own options. */
   options: z.record(z.string(), z.json()).default({}),
 })

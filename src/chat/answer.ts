@@ -5,6 +5,7 @@ import type { CheckedEvent } from "../handlers/handler.ts"
 import type { Part, Usage } from "../protocol/message.ts"
 import type { Progress } from "../protocol/server-frame.ts"
 import type { ResumeFrom } from "../store/schema.ts"
+import { PartBudget } from "./part-budget.ts"
 import { shownPart } from "./shown-part.ts"
 import { generationOf } from "./streams.ts"
 
@@ -40,6 +41,7 @@ export interface AnswerDeps {
   readonly clock: Clock
   /** UTF-16 units of text and reasoning together: what runs away is cut short. */
   readonly limit: number
+  readonly parts: ConstructorParameters<typeof PartBudget>[0]
   publish(progress: Progress): void
   keep(kept: Kept): void
 }
@@ -55,6 +57,7 @@ export class Answer {
   readonly #sent: Record<Kind, string> = { text: "", reasoning: "" }
   readonly #waiting: Record<Kind, string> = { text: "", reasoning: "" }
   readonly #parts = new Map<string, Part>()
+  readonly #budget: PartBudget
   /** Waits to send what came within a tick of what was sent before. */
   #tick: Cancel | null = null
   #tickedAt = Number.NEGATIVE_INFINITY
@@ -65,6 +68,7 @@ export class Answer {
 
   constructor(deps: AnswerDeps) {
     this.#deps = deps
+    this.#budget = new PartBudget(deps.parts)
     if (deps.generation > 1) this.#beginAgain(deps.draft ?? { text: "", reasoning: "", parts: [] })
   }
 
@@ -196,6 +200,7 @@ export class Answer {
   #show(part: Part): void {
     const shown = shownPart(part)
     if (!shown) return
+    this.#budget.take(shown.key, part)
     this.#flushWhole()
     this.#parts.set(shown.key, part)
     this.#deps.publish({ ...shown.told, ...this.#about })

@@ -1,8 +1,7 @@
 // A message that is for the bot: stored with its turn, which runs at once or waits in line, or with that of another (P6.3).
 import { ChatError } from "../errors.ts"
+import type { Registry } from "../handlers/registry.ts"
 import { answerIdOf, newId } from "../ids.ts"
-import type { Policy } from "../protocol/client-frame.ts"
-import type { Session } from "../protocol/session.ts"
 import type { Guard, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
 import { type Emitter, type Happening, placed } from "./emit.ts"
@@ -10,14 +9,15 @@ import type { LiveChat } from "./live-chat.ts"
 import { branchOf, type Incoming } from "./new-message.ts"
 import { type Plan, planOf } from "./policy.ts"
 import { refusalOf } from "./refusal.ts"
+import { policyOf } from "./route-of.ts"
 import type { HeldTurn } from "./turn.ts"
 
 export interface AskDeps {
   readonly db: Database
   readonly emitter: Emitter
   readonly max_queued_turns: number
-  /** The flow's, for messages that name none. */
-  policyOf(session: Session): Policy
+  /** Its flows have policies for messages that name none. */
+  readonly registry: Registry
   lease(): { instance: string; lease_expires_at: number }
   /** The turn is running from now on, and it is for this instance to run it. */
   startTurn(chat: LiveChat, turn: HeldTurn): void
@@ -78,7 +78,7 @@ export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
 }
 
 function planFor(deps: AskDeps, { chat, said, caller }: Incoming, question: string | undefined, tried: number): Plan {
-  const policy = said.policy ?? deps.policyOf(chat.session)
+  const policy = said.policy ?? policyOf(deps.registry, chat.session, caller.principal, said.kind)
   const { max_queued_turns } = deps
   const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
   // An answer stays one: joined to another message, nobody could tell what it answers; so does what begins a branch. And what
@@ -93,6 +93,11 @@ function guardOf(incoming: Incoming, plan: Plan, question: string | undefined): 
 
 function lineError({ max_open_turns: limit = 0 }: Guard): ChatError {
   return limit === 0 ? new ChatError("busy") : new ChatError("queue_full", { params: { limit } })
+}
+
+/** In which role it was said, should its turn run where nobody knows; a user's goes without saying. */
+function saidBy({ principal: { role } }: Incoming["caller"]): { role: "admin" } | null {
+  return role === "admin" ? { role } : null
 }
 
 interface Committed {
@@ -153,7 +158,7 @@ function happeningOf(
     create_time: message.create_time,
     guard,
     messages: [message],
-    events: [{ kind: "message", ref: message.id, data: null }, ...plan.events],
+    events: [{ kind: "message", ref: message.id, data: saidBy(caller) }, ...plan.events],
     ...plan.change,
     ...(plan.joins === undefined
       ? { new_turn: { ...turn, message_id: message.id, language: caller.language, ...deps.lease() } }

@@ -14,6 +14,7 @@ import type { LiveChat } from "./live-chat.ts"
 import type { Incoming } from "./new-message.ts"
 import { planOf } from "./policy.ts"
 import { onceOnly } from "./revise.ts"
+import { policyOf } from "./route-of.ts"
 
 export interface BranchDeps extends AskDeps {
   readonly clock: Clock
@@ -50,7 +51,7 @@ async function tryRegenerate(
   const create_time = timestamp(deps.clock.now())
   const plan = () => {
     // It has no message of its own that could be joined to another.
-    const asked = said.policy ?? deps.policyOf(chat.session)
+    const asked = said.policy ?? policyOf(deps.registry, chat.session, caller.principal, question.kind)
     const { max_queued_turns } = deps
     const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
     return planOf(asked === "merge" ? "enqueue" : asked, meeting)

@@ -1,4 +1,5 @@
 // The service's own commands. What each does is a value: a reply, and a change that commits together with the message.
+import type { Handler, HandlerCommand } from "../handlers/handler.ts"
 import { type Language, say } from "../language/language.ts"
 import { Topic } from "../protocol/session.ts"
 import type { Append, Guard, NewEvent } from "../store/append.ts"
@@ -12,18 +13,40 @@ export interface CommandEffect {
   readonly change: Partial<Pick<Append, "session" | "stop_turn">>
 }
 
-/** `/name words` or `name words`. An unknown command is answered with the list. */
-export function commandEffect(command: string, chat: ChatView, { principal, language }: Caller): CommandEffect {
+const own = ["help", "title", "stop"] as const
+
+/** The service's own, in the order in which they are shown. */
+export function serviceCommands(language: Language): HandlerCommand[] {
+  return own.map((name) => ({ name, description: say(language, `command_about_${name}`) }))
+}
+
+/** Those of a bot; the service's own come first, so one of the same name is not among them. */
+export function botCommands(handler: Handler | undefined): readonly HandlerCommand[] {
+  return (handler?.commands ?? []).filter(({ name }) => !own.some((taken) => taken === name))
+}
+
+/** Of `/name words` or `name words`. */
+export function commandName(command: string): string {
+  return /^\/?(\S+)/.exec(command.trim())?.[1]?.toLowerCase() ?? ""
+}
+
+/** `/name words` or `name words`. An unknown command is answered with the list, `further` ones included. */
+export function commandEffect(
+  command: string,
+  chat: ChatView,
+  { principal, language }: Caller,
+  further: readonly HandlerCommand[] = [],
+): CommandEffect {
   const [, name = "", words = ""] = /^\/?(\S+)\s*([\s\S]*)$/.exec(command.trim()) ?? []
   switch (name.toLowerCase()) {
     case "help":
-      return only(help(language))
+      return only(help(language, further))
     case "title":
       return title(words.trim(), chat, language)
     case "stop":
       return stop(chat, principal.user_id, language)
     default:
-      return only(say(language, "command_unknown", { command: name.slice(0, 50), help: help(language) }))
+      return only(say(language, "command_unknown", { command: name.slice(0, 50), help: help(language, further) }))
   }
 }
 
@@ -36,8 +59,11 @@ export function stopOf(turn_id: string, by: number): Omit<CommandEffect, "reply"
   }
 }
 
-function help(language: Language): string {
-  return say(language, "command_help", { commands: say(language, "command_help_entry") })
+function help(language: Language, further: readonly HandlerCommand[]): string {
+  const commands = [...serviceCommands(language), ...further].map(
+    ({ name, description }) => `/${name} - ${description}`,
+  )
+  return say(language, "command_help", { commands: commands.join("; ") })
 }
 
 function title(words: string, chat: ChatView, language: Language): CommandEffect {

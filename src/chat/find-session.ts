@@ -9,6 +9,7 @@ import type { RateLimits } from "../rate-limit.ts"
 import type { Database } from "../store/database.ts"
 import type { Gathered } from "../store/gathered.ts"
 import { sessionByName } from "../store/session-changes.ts"
+import { admit } from "./route-of.ts"
 
 export interface FindDeps {
   readonly db: Database
@@ -54,11 +55,12 @@ export async function createNew(deps: FindDeps, principal: Principal, request: C
 /** Undefined: the name is taken. */
 async function create(
   { inserts, registry, clock, creations }: FindDeps,
-  { user_id }: Principal,
+  principal: Principal,
   request: ChatRequest,
 ): Promise<Session | undefined> {
+  const { user_id } = principal
   const { flow_id, chat_id = newId("chat"), chat_type = "NORMAL", topic = null, logo = null } = request
-  if (!registry.pick(flow_id, chat_type)) throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })
+  admit(registry, { flow_id, chat_type }, principal)
   const wait = creations.take(user_id)
   if (wait > 0) {
     throw new ChatError("too_many_new_chats", { params: { seconds: Math.ceil(wait / 1000) }, retry_after_ms: wait })

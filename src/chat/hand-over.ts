@@ -2,20 +2,20 @@
 import type { Log } from "../log.ts"
 import { putBack, releaseLease } from "../store/turns.ts"
 import type { LiveChat } from "./live-chat.ts"
+import { routeOf } from "./route-of.ts"
 import type { HeldTurn, TurnDeps } from "./turn.ts"
 
 /** False: nobody could go on with it, it is to be ended here. */
 export async function handOver(
-  { db, registry }: Pick<TurnDeps, "db" | "registry">,
+  deps: Pick<TurnDeps, "db" | "registry">,
   { session }: Pick<LiveChat, "session">,
   turn: HeldTurn,
   begun: boolean,
   log: Log,
 ): Promise<boolean> {
-  const resumable = registry.pick(session.flow_id, session.chat_type)?.handler.resumable ?? false
-  if (begun && !resumable) return false
   try {
-    await (begun ? releaseLease(db, turn) : putBack(db, turn))
+    if (begun && !(await routeOf(deps, session, turn.question))?.handler.resumable) return false
+    await (begun ? releaseLease(deps.db, turn) : putBack(deps.db, turn))
     log.info({}, "the turn was left to another instance")
   } catch (error) {
     log.warn({ err: error }, "the turn could not be handed over; it is taken over when its lease ends")

@@ -84,7 +84,7 @@ export class ChatManager {
     this.#turns = new TurnRunner({ ...deps, emitter, chats: this.#chats })
     this.#messages = new MessageHandler({
       ...{ db, clock, emitter },
-      policyOf: ({ flow_id, chat_type }) => deps.registry.pick(flow_id, chat_type)?.flow.policy ?? "enqueue",
+      registry: deps.registry,
       max_message_length: config.chat.max_message_length,
       max_queued_turns: config.chat.max_queued_turns,
       lease: () => this.#turns.lease(),

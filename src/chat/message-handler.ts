@@ -2,17 +2,18 @@
 import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { ClientFrameOf, Said } from "../protocol/client-frame.ts"
-import type { Part } from "../protocol/message.ts"
+import type { MessageKind, Part } from "../protocol/message.ts"
 import type { NewMessage } from "../store/append.ts"
 import { answerOfInput, answerOfOrdinary } from "./answer-message.ts"
 import { type Accepted, type AskDeps, ask, guardOfSaid } from "./ask.ts"
 import { regenerate, switchBranch } from "./branching.ts"
-import { type CommandEffect, commandEffect } from "./commands.ts"
+import { botCommands, type CommandEffect, commandEffect, commandName } from "./commands.ts"
 import type { Caller } from "./follower.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { type Incoming, newMessage } from "./new-message.ts"
 import { refusalOf } from "./refusal.ts"
 import { editMessage, rateMessage } from "./revise.ts"
+import { admit } from "./route-of.ts"
 import { partsOfSaid } from "./said-files.ts"
 
 export interface MessageHandlerDeps extends AskDeps {
@@ -30,12 +31,14 @@ export class MessageHandler {
   }
 
   /** Takes a message; resolves when it is stored. Rejects with a ChatError when it was not. */
-  handleMessage(
+  async handleMessage(
     chat: LiveChat,
     frame: Pick<ClientFrameOf<"message">, "data" | "id">,
     caller: Caller,
   ): Promise<Accepted> {
     const { data: said } = frame
+    // Of what was said before, a person may think what they like, also when the bot is not there for them any more.
+    if (said.kind !== "edit" && said.kind !== "feedback") this.#admit(chat, caller)
     const incoming = { chat, caller, client_id: frame.id ?? null }
     switch (said.kind) {
       case "text":
@@ -60,19 +63,24 @@ export class MessageHandler {
   async processTextMessage(incoming: Of<"text">): Promise<Accepted> {
     const { text } = incoming.said
     this.#checkLength(text)
+    const ordinary = () => {
+      this.#admit(incoming.chat, incoming.caller, "text")
+      return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
+    }
     const answer = answerOfOrdinary(this.#deps.clock, incoming)
-    if (!answer) return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
+    if (!answer) return ordinary()
     // Somebody else may answer first; then this is an ordinary message (P6.7).
     const message = this.#messageOf(incoming, text, answer.parts)
     return ask(this.#deps, incoming, message, answer.input_id).catch((error: unknown) => {
       const closed = error instanceof ChatError && (error.code === "no_question" || error.code === "question_expired")
       if (!closed) throw error
-      return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
+      return ordinary()
     })
   }
 
   async processFileMessage(incoming: Of<"file">): Promise<Accepted> {
     const { text } = incoming.said
+    this.#admit(incoming.chat, incoming.caller, "file")
     this.#checkLength(text)
     const parts = await partsOfSaid(this.#deps.db, incoming)
     return ask(this.#deps, incoming, this.#messageOf(incoming, text, parts))
@@ -85,15 +93,19 @@ export class MessageHandler {
     return ask(this.#deps, incoming, this.#messageOf(incoming, text, parts), input_id)
   }
 
-  /** A command takes effect at once, in the commit that stores it; it does not wait in line and is no turn. */
+  /** A command takes effect at once, in the commit that stores it; it does not wait in line and is no turn, unless it is the bot's (P3.10). */
   async processCommandMessage(incoming: Of<"command">): Promise<Accepted> {
     const { chat, caller, said } = incoming
     this.#checkLength(said.command)
+    const { flow_id, chat_type } = chat.session
+    const ofBot = botCommands(this.#deps.registry.pick(flow_id, chat_type, "command", caller.principal)?.handler)
+    if (ofBot.some(({ name }) => name === commandName(said.command)))
+      return ask(this.#deps, incoming, this.#messageOf(incoming, said.command, []))
     const message = this.#messageOf(incoming, said.command, [], null)
-    const done = await this.#tryCommand(incoming, message, commandEffect(said.command, chat, caller))
+    const done = await this.#tryCommand(incoming, message, commandEffect(said.command, chat, caller, ofBot))
     if (done) return done
     // Perhaps the turn to be stopped ended in this moment.
-    const late = commandEffect(said.command, { session: chat.session, turns: [], question: null }, caller)
+    const late = commandEffect(said.command, { session: chat.session, turns: [], question: null }, caller, ofBot)
     const second = await this.#tryCommand(incoming, message, late)
     if (second) return second
     const earlier = await refusalOf(this.#deps.db, chat.session.id, guardOfSaid(incoming), message)
@@ -128,6 +140,10 @@ export class MessageHandler {
     })
     const seq = appended.seqs[0]
     return seq === undefined ? undefined : { seq, dup: false }
+  }
+
+  #admit({ session }: LiveChat, { principal }: Caller, kind?: MessageKind): void {
+    admit(this.#deps.registry, session, principal, kind)
   }
 
   #messageOf(incoming: Incoming, text: string, parts: Part[], turn_id?: string | null): NewMessage {

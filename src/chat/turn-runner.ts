@@ -10,8 +10,10 @@ import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import type { ManagerDeps } from "./manager-deps.ts"
 import { unasked } from "./policy.ts"
+import { routeOf } from "./route-of.ts"
 import { type HeldTurn, type Lease, runTurn, type TurnDeps } from "./turn.ts"
 import { endTurn, type Outcome } from "./turn-end.ts"
+import { limitsOf } from "./turn-limits.ts"
 import { untilStored } from "./until-stored.ts"
 
 const leaseFor = 15_000
@@ -45,7 +47,7 @@ export class TurnRunner {
     this.#turnDeps = {
       ...{ db, emitter, registry, filesOf, graphs, clock, log, instance, closing: this.#closing.signal },
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
-      max_answer_length: config.chat.max_answer_length,
+      ...limitsOf(config.chat),
       claim: () => (this.#draining ? undefined : this.lease()),
     }
   }
@@ -223,10 +225,10 @@ export class TurnRunner {
 
   /** What a dead instance was at: run on when the bot can do that, else ended with the text that was kept. */
   async #goOn(chat: LiveChat, row: TurnRow): Promise<void> {
-    const { registry, config, db, log } = this.#deps
-    const { flow_id, chat_type } = chat.session
+    const { config, db, log } = this.#deps
     const turn = await heldTurn(db, row)
-    const resumable = registry.pick(flow_id, chat_type)?.handler.resumable && !row.stop_requested_at
+    const route = await routeOf(this.#deps, chat.session, turn.question)
+    const resumable = route?.handler.resumable && !row.stop_requested_at
     const exhausted = row.attempts > config.chat.max_turn_attempts
     if (resumable && !exhausted) return this.start(chat, turn)
     const said = { ...draftOf(row), checkpoint: undefined, usage: null }

@@ -1,24 +1,23 @@
 // Way 5 and 7: one turn, from its question to its one end (promise 5). Read it top to bottom.
+import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { Files } from "../handlers/files.ts"
 import type { GraphCheckpoints } from "../handlers/graph-checkpoints.ts"
-import { type CheckedEvent, HandlerEvent } from "../handlers/handler.ts"
 import type { Registry } from "../handlers/registry.ts"
 import type { Language } from "../language/language.ts"
-import { problemOf } from "../language/problem.ts"
 import type { Log } from "../log.ts"
-import { Json } from "../protocol/ids.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "../store/database.ts"
-import { jsonParameter } from "../store/json.ts"
-import { Answer, type Draft } from "./answer.ts"
+import { Answer, type AnswerDeps, type Draft } from "./answer.ts"
+import { checkpointFor, withCheckpoint } from "./bot-checkpoints.ts"
+import { type Bounds, contained } from "./contained.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
 import { handOver } from "./hand-over.ts"
 import type { LiveChat } from "./live-chat.ts"
+import { routeOf } from "./route-of.ts"
 import { endTurn, type Outcome } from "./turn-end.ts"
-import { untilAborted } from "./until-aborted.ts"
 import { type PatienceDeps, untilStored } from "./until-stored.ts"
 
 export interface Lease {
@@ -39,6 +38,8 @@ export interface TurnDeps extends PatienceDeps {
   readonly max_exchanges: number
   /** UTF-16 units of text and reasoning together. */
   readonly max_answer_length: number
+  readonly max_parts: AnswerDeps["parts"]
+  readonly bounds: Bounds
   /**
    * The next in line is taken in the commit that ends this turn, so that no crash in between can strand it. Undefined while
    * draining: what is in line is left for an instance that stays.
@@ -61,11 +62,14 @@ export interface HeldTurn {
   readonly resume: { readonly draft: Draft; readonly checkpoint: unknown } | null
 }
 
+/** Seconds that one turn may take, unless its flow says otherwise. */
+const defaultTimeout = 3600
+
 type StopReason = Parameters<NonNullable<LiveChat["running"]>["stop"]>[0]
 
 /** Runs a turn to its end. Returns the id of the turn that was taken next, if any. Rejects never. */
 export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): Promise<string | undefined> {
-  const stopping = new AbortController()
+  const stopping = new Stopping(deps.clock)
   const running = { turn_id: turn.id, stop: (reason: StopReason) => stopping.abort(reason) }
   chat.begin(running)
   const log = deps.log.child({ trace_id: turn.trace_id, chat_id: chat.session.chat_id, turn_id: turn.id })
@@ -77,18 +81,17 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     chat_id: chat.session.chat_id,
   })
   try {
-    const outcome = await work(deps, chat, turn, answer, stopping.signal, log)
+    const outcome = await work(deps, chat, turn, answer, stopping, log)
     answer.finish()
     if (outcome.reason === "deposed") return undefined
     if (outcome.reason === "drained" && (await handOver(deps, chat, turn, !outcome.unbegun, log))) return undefined
-    if (outcome.error)
-      log.warn({ err: outcome.error.cause ?? outcome.error, code: outcome.error.code }, "the turn failed")
     // One that an earlier run left holds, unless this one left another; and what an earlier turn left is passed on.
     const left = answer.checkpoint === undefined ? turn.resume?.checkpoint : answer.checkpoint
     const { text, parts, usage } = answer
     const said = { text, parts, usage, checkpoint: chat.context.keep(turn.id, left) }
     return await endTurn(deps, chat, turn, said, outcome, log)
   } finally {
+    stopping.done()
     // A later run of the same turn may have begun here, when this one was deposed and slow to end.
     if (chat.running === running) chat.running = null
   }
@@ -104,6 +107,7 @@ function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: Abor
     draft: turn.resume?.draft,
     clock,
     limit: deps.max_answer_length,
+    parts: deps.max_parts,
     publish: (data) => emitter.publish(session_id, { type: "progress", data, trace_id: turn.trace_id, chat_id }),
     keep: (kept) => {
       emitter
@@ -119,47 +123,56 @@ async function work(
   chat: LiveChat,
   turn: HeldTurn,
   answer: Answer,
-  signal: AbortSignal,
-  log: Log,
+  stopping: Stopping,
+  turnLog: Log,
 ): Promise<Outcome> {
+  const { signal } = stopping
   const { flow_id, chat_type, id: session_id } = chat.session
+  let log = turnLog
   // Those that were in line when the session ended or was deleted are called up one by one, only to end (P6.6). So is a
   // question that was deleted before its turn came (P4.3).
   if (chat.session.state === "ended" || chat.session.deleted_at || turn.question.deleted_at)
     return { state: "interrupted", reason: "stopped" }
   try {
-    const route = deps.registry.pick(flow_id, chat_type)
+    const route = await untilStored(deps, log, "whose turn it is", () => routeOf(deps, chat.session, turn.question))
     if (!route) throw new ChatError("unknown_flow", { params: { flow_id, chat_type } })
+    const { handler, options, flow } = route
+    log = log.child({ handler: handler.name })
     const { history, checkpoint } = await untilStored(deps, log, "the beginning of the turn", async () => {
       // What was said on other instances may not have come here yet.
       if (chat.top < turn.seq) await chat.fill()
       return chat.context.begin(deps.db, session_id, turn, deps.max_exchanges)
     })
-    if (signal.aborted) return { ...stopped(signal), unbegun: true }
-    const events = route.handler.run({
-      session: chat.session,
-      message: turn.question,
-      history,
-      options: route.options,
-      checkpoint: turn.resume ? turn.resume.checkpoint : checkpoint,
-      resuming: turn.resume !== null,
-      attempt: turn.attempts,
-      signal,
-      clock: deps.clock,
-      language: turn.language,
-      log: log.child({ handler: route.handler.name }),
-      files: deps.filesOf(chat.session),
-      graphs: deps.graphs,
-    })
+    if (signal.aborted) return { ...stopped(signal, log), unbegun: true }
+    const before = turn.resume ? turn.resume.checkpoint : checkpoint
+    const run = () =>
+      handler.run({
+        session: chat.session,
+        message: turn.question,
+        history,
+        options,
+        checkpoint: checkpointFor(handler.name, before),
+        resuming: turn.resume !== null,
+        attempt: turn.attempts,
+        signal,
+        clock: deps.clock,
+        language: turn.language,
+        log,
+        files: deps.filesOf(chat.session),
+        graphs: deps.graphs,
+      })
+    const seconds = flow.timeout_s ?? defaultTimeout
+    stopping.within(seconds)
     // Beside the answer, which streams on while the store is away; in order, and before the end.
     let titled = Promise.resolve()
-    for await (const yielded of untilAborted(events, signal)) {
-      const event = checked(yielded)
+    for await (const event of contained(run, { clock: deps.clock, log, bounds: deps.bounds, signal })) {
       if (event.type === "question") {
         await titled
         return { state: "waiting_input", reason: "question", question: event }
       }
-      if (event.type !== "title") answer.add(event)
+      if (event.type === "checkpoint")
+        answer.add({ type: "checkpoint", checkpoint: withCheckpoint(before, handler.name, event.checkpoint) })
+      else if (event.type !== "title") answer.add(event)
       else {
         const set = () => untilStored(deps, log, "the title", () => setTopic(deps, chat, turn, event.title))
         titled = titled.then(set)
@@ -167,26 +180,45 @@ async function work(
       }
     }
     await titled
-    return signal.aborted ? stopped(signal) : { state: "completed", reason: "done" }
+    return signal.aborted ? stopped(signal, log) : { state: "completed", reason: "done" }
   } catch (cause) {
-    if (signal.aborted) return stopped(signal)
-    const error = ChatError.within(cause) ?? new ChatError("handler_failed", { cause })
-    return { state: "failed", reason: error.code, error }
+    if (signal.aborted) return stopped(signal, log)
+    // Whatever the bot has set going for an answer that nobody will read is to end as well.
+    stopping.abort("failed")
+    return failed(ChatError.within(cause) ?? new ChatError("handler_failed", { cause }), log)
   }
 }
 
-function stopped(signal: AbortSignal): Outcome {
-  return { state: "interrupted", reason: String(signal.reason) }
+/** What ends a turn from outside: a stop, or its time. */
+class Stopping extends AbortController {
+  readonly #clock: Clock
+  #cancel: Cancel = () => undefined
+
+  constructor(clock: Clock) {
+    super()
+    this.#clock = clock
+  }
+
+  /** The bot may take so many seconds from now on. */
+  within(seconds: number): void {
+    const late = new ChatError("handler_timeout", { params: { seconds } })
+    this.#cancel = this.#clock.after(seconds * 1000, () => this.abort(late))
+  }
+
+  /** The turn is over. */
+  done(): void {
+    this.#cancel()
+  }
 }
 
-/** What a plug-in yields is checked like any input, as it will be kept; text, the hot path, without the schema. */
-function checked(event: HandlerEvent): CheckedEvent {
-  if ((event?.type === "text" || event?.type === "reasoning") && typeof event.text === "string") return event
-  const result = HandlerEvent.safeParse(Json.parse(JSON.parse(jsonParameter(event))))
-  if (result.success) return result.data
-  throw new ChatError("handler_failed", {
-    cause: new Error(`the handler yielded something else: ${problemOf(result.error)}`),
-  })
+function stopped({ reason }: AbortSignal, log: Log): Outcome {
+  if (reason instanceof ChatError) return failed(reason, log)
+  return { state: "interrupted", reason: String(reason) }
+}
+
+function failed(error: ChatError, log: Log): Outcome {
+  log.warn({ err: error.cause ?? error, code: error.code }, "the turn failed")
+  return { state: "failed", reason: error.code, error }
 }
 
 async function setTopic({ emitter }: TurnDeps, chat: LiveChat, turn: HeldTurn, topic: string): Promise<void> {

@@ -1,7 +1,11 @@
 // Reads a plug-in's events for as long as they are wanted.
 
-/** Ends when the signal aborts, even if the handler does not look at it. */
-export async function* untilAborted<T>(events: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+/** Ends when the signal aborts, even if the handler does not look at it. `left` is told when it has let go as well. */
+export async function* untilAborted<T>(
+  events: AsyncIterable<T>,
+  signal: AbortSignal,
+  left: (returned: Promise<unknown>) => void = () => undefined,
+): AsyncGenerator<T> {
   const iterator = events[Symbol.asyncIterator]()
   let stop = () => {}
   const onAbort = () => stop()
@@ -20,6 +24,6 @@ export async function* untilAborted<T>(events: AsyncIterable<T>, signal: AbortSi
     signal.removeEventListener("abort", onAbort)
     // Not waited for: a handler that hangs in its last await must not keep the turn from ending. What it throws after
     // its end changes nothing any more; neither does a `return` that gives no promise.
-    void Promise.try(() => iterator.return?.()).catch(() => undefined)
+    left(Promise.try(() => iterator.return?.()).catch(() => undefined))
   }
 }

@@ -11,6 +11,9 @@ import type { Session } from "../protocol/session.ts"
 import type { Files } from "./files.ts"
 import type { GraphCheckpoints } from "./graph-checkpoints.ts"
 
+// A plug-in needs no other import than this file, as "bisheng-chat/handler".
+export { z } from "zod"
+
 /** What a handler may yield. */
 export const HandlerEvent = z.discriminatedUnion("type", [
   /** A piece of the answer; pieces are joined without anything between. */
@@ -70,13 +73,13 @@ export interface HandlerContext<Options = unknown> {
   /** Earlier complete exchanges, oldest first, at most `max_history_messages` messages. */
   readonly history: readonly Exchange[]
   readonly options: Options
-  /** The last checkpoint that this chat's handler yielded, else null. */
+  /** The last checkpoint that this handler yielded in this chat, else null. */
   readonly checkpoint: unknown
   /** The checkpoint is of this very turn: an earlier run left it, and this one is to go on from there. */
   readonly resuming: boolean
   /** 1, and more when an instance died while it ran this turn: runs since the last checkpoint that brought it on. */
   readonly attempt: number
-  /** Aborts on stop and on shutdown. Return soon: what is yielded after it is dropped. */
+  /** Aborts on stop, on shutdown, and when the flow's `timeout_s` is over. Return soon: what is yielded after it is dropped. */
   readonly signal: AbortSignal
   readonly clock: Clock
   readonly language: Language

@@ -1,11 +1,15 @@
 // Which bot answers which flow: routes from the configuration to a handler with its options, built once at start-up.
+import { type Clock, delay, systemClock } from "../clock.ts"
 import { ConfigError } from "../config.ts"
+import type { Log } from "../log.ts"
+import type { MessageKind } from "../protocol/message.ts"
 import type { ChatType } from "../protocol/session.ts"
 import type { Config, FlowConfig } from "../settings.ts"
-import echo from "./echo.ts"
+import { builtIn, defaultFlows, speakToTheModel } from "./built-in.ts"
 import type { Handler } from "./handler.ts"
-import model from "./model.ts"
-import { loadHandler } from "./module.ts"
+import { type Loaded, loadHandler } from "./module.ts"
+import { checkOptions, withService } from "./options.ts"
+import { allows, covers, unreachable, type Who } from "./reach.ts"
 
 export interface Route {
   readonly handler: Handler
@@ -23,103 +27,110 @@ export interface RouteName {
 }
 
 export interface Registry {
-  /** The first route that fits. */
-  pick(flowId: string, chatType: ChatType): Route | undefined
+  /**
+   * The first route that fits: for this kind of message, if one is named, and for this person, if one is. What a person may
+   * not use is as if it were not there.
+   */
+  pick(flowId: string, chatType: ChatType, kind?: MessageKind, who?: Who): Route | undefined
+  /** Every route for a flow, whoever asks whatever. */
+  routesOf(flowId: string, chatType: ChatType): readonly Route[]
+  /** What somebody may use, in the order of the configuration. */
+  routesFor(who: Who): readonly Route[]
   list(): readonly RouteName[]
+  /** Lets every handler go of what it keeps open. One that fails, or takes too long, is left. */
+  close(clock: Clock, log: Log): Promise<void>
 }
 
-const builtIn: Readonly<Record<string, Handler>> = { echo, model }
+/** Milliseconds that a handler gets to let go. */
+const closeWithin = 5000
 
 /**
- * Builds the routes of `config.flows`; without flows, every flow of type NORMAL goes to the model if one is set, else
- * to the echo. `handlers` come on top of the built-in ones. Throws ConfigError with every fault at once.
+ * Builds the routes of `config.flows`, or of the default flows. `handlers` come on top of the built-in ones. Throws ConfigError
+ * with every fault at once: one bad plug-in stops the start.
  */
 export async function createRegistry(
   config: Pick<Config, "flows" | "model">,
   handlers: Readonly<Record<string, Handler>> = {},
+  clock: Clock = systemClock,
 ): Promise<Registry> {
-  const known = new Map(Object.entries({ ...builtIn, ...handlers }))
-  const flows = config.flows ?? [defaultFlow(config.model)]
+  const flows = config.flows ?? defaultFlows(config.model)
   const results = await Promise.all(
-    flows.map((flow, index) => createRoute({ flow, place: `flows.${index}`, known, service: config.model })),
+    flows.map((flow, index) => createRoute({ flow, place: `flows.${index}`, handlers, service: config.model, clock })),
   )
   const faults = [...results.flatMap((result) => ("faults" in result ? result.faults : [])), ...unreachable(flows)]
   if (faults.length > 0) throw new ConfigError(faults)
   const routes = results.flatMap((result) => ("route" in result ? [result.route] : []))
+  const routesOf = (flowId: string, chatType: ChatType) =>
+    routes.filter(({ flow }) => flow.chat_type === chatType && covers(flow.flow_id, flowId))
   return {
-    pick: (flowId, chatType) => routes.find(({ flow }) => flow.chat_type === chatType && covers(flow.flow_id, flowId)),
+    routesOf,
+    pick: (flowId, chatType, kind, who) =>
+      routesOf(flowId, chatType).find(
+        ({ flow }) => (!kind || (flow.kinds?.includes(kind) ?? true)) && (!who || allows(flow.allow, who)),
+      ),
+    routesFor: (who) => routes.filter(({ flow }) => allows(flow.allow, who)),
     list: () =>
       routes.map(({ flow, handler }) => ({
         flow_id: flow.flow_id,
         chat_type: flow.chat_type,
         handler: flow.handler,
-        description: handler.description,
+        description: flow.description ?? handler.description,
       })),
+    async close(on, log) {
+      const distinct = new Set(routes.map(({ handler }) => handler))
+      await Promise.all([...distinct].map((handler) => close(handler, on, log)))
+    },
   }
 }
 
-/** Nobody has configured a flow: the first thing a newcomer sees. Slow enough to show that answers are streamed. */
-function defaultFlow(service: Config["model"]): FlowConfig {
-  const flow = { flow_id: "*", chat_type: "NORMAL" } as const
-  if (service.base_url) return { ...flow, handler: "model", options: {} }
-  return { ...flow, handler: "echo", options: { delay_ms: 15 } }
+async function close(handler: Handler, clock: Clock, log: Log): Promise<void> {
+  if (!handler.close) return
+  const closed = new AbortController()
+  try {
+    const work = Promise.try(() => handler.close?.()).then(() => "closed")
+    const late = delay(clock, closeWithin, closed.signal).then(() => "late")
+    if ((await Promise.race([work, late])) === "late") throw new Error(`not closed within ${closeWithin / 1000} s`)
+  } catch (error) {
+    log.error({ err: error, handler: handler.name }, "a handler did not let go of what it keeps open")
+  } finally {
+    closed.abort()
+  }
 }
 
 interface Draft {
   readonly flow: FlowConfig
   /** Where it is in the configuration. */
   readonly place: string
-  readonly known: ReadonlyMap<string, Handler>
+  readonly handlers: Readonly<Record<string, Handler>>
   readonly service: Config["model"]
+  readonly clock: Clock
 }
 
 type Result = Readonly<{ route: Route }> | Readonly<{ faults: readonly string[] }>
 
-async function createRoute({ flow, place, known, service }: Draft): Promise<Result> {
+async function createRoute({ flow, place, handlers, service, clock }: Draft): Promise<Result> {
   const name = flow.handler
-  const named = known.get(name)
-  const loaded = named ? { handler: named } : await loadHandler(name)
+  const loaded = await handlerOf(name, handlers, clock)
   if (!loaded) {
-    const names = [...known.keys()].join(", ")
+    const names = Object.keys({ ...builtIn, ...handlers }).join(", ")
     return { faults: [`${place}.handler: there is no handler, module or package '${name}'; handlers are ${names}`] }
   }
   if ("problem" in loaded) return { faults: [`${place}.handler: ${loaded.problem}`] }
   const { handler } = loaded
-  const options = handler === model ? withService(flow.options, service) : flow.options
-  const result = await handler.options.safeParseAsync(options)
-  if (result.success) return { route: { handler, options: result.data, flow } }
-  const faults = result.error.issues.map(({ path, message }) => {
-    const option = ["options", ...path.map(String)].join(".")
-    return `${place}.${option} (flow '${flow.flow_id}', handler '${name}'): ${message}`
-  })
-  return { faults }
+  const own = !Object.hasOwn(handlers, name) && speakToTheModel.includes(name)
+  const checked = await checkOptions(handler, own ? withService(flow.options, service) : flow.options)
+  if ("options" in checked) return { route: { handler, options: checked.options, flow } }
+  const about = `(flow '${flow.flow_id}', handler '${name}')`
+  return { faults: checked.faults.map(({ path, problem }) => `${place}.${path} ${about}: ${problem}`) }
 }
 
-/** Fills in the configuration's model. A flow with another service gets neither its key nor its model's name. */
-function withService(options: FlowConfig["options"], service: Config["model"]): FlowConfig["options"] {
-  const { base_url, api_key, name } = service
-  if (base_url !== undefined && "base_url" in options && !sameAddress(options.base_url, base_url)) return options
-  return {
-    model: name,
-    ...(base_url === undefined ? {} : { base_url }),
-    ...(api_key === undefined ? {} : { api_key }),
-    ...options,
-  }
-}
-
-function sameAddress(one: unknown, other: string): boolean {
-  return typeof one === "string" && one.replace(/\/+$/, "") === other.replace(/\/+$/, "")
-}
-
-/** Flows behind one that takes everything they would: surely a mistake in the order. */
-function unreachable(flows: readonly FlowConfig[]): string[] {
-  return flows.flatMap((flow, index) => {
-    const first = flows.findIndex((other) => other.chat_type === flow.chat_type && covers(other.flow_id, flow.flow_id))
-    return first < index ? [`flows.${index}: is never reached, since flows.${first} takes '${flow.flow_id}' first`] : []
-  })
-}
-
-/** Does `pattern` take `flowId`, which may itself be a pattern? A `*` at the end stands for anything. */
-function covers(pattern: string, flowId: string): boolean {
-  return pattern === flowId || (pattern.endsWith("*") && flowId.startsWith(pattern.slice(0, -1)))
+async function handlerOf(
+  name: string,
+  handlers: Readonly<Record<string, Handler>>,
+  clock: Clock,
+): Promise<Loaded | null> {
+  const given = Object.hasOwn(handlers, name) ? handlers[name] : undefined
+  if (given) return { handler: given }
+  const load = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined
+  return load ? { handler: (await load()).default } : loadHandler(name, clock)
 }

@@ -12,6 +12,7 @@ const errors = {
   origin_forbidden: "Pages of {origin} may not connect. An operator can add it to chat.allowed_origins.",
   not_found: "There is no such {what}, or it is not yours. Check the id.",
   unknown_flow: "There is no bot for flow '{flow_id}' and chat type {chat_type}. Check the flow's name.",
+  kind_not_taken: "This bot takes no messages of kind '{kind}'. Say it in another way.",
   method_not_allowed: "This address does not take {method}. See /openapi.json for what it takes.",
   flow_mismatch:
     "The chat belongs to another bot. Connect with flow '{flow_id}' and chat type {chat_type}, or use another chat_id.",
@@ -153,7 +154,9 @@ export const en = {
   page_link_expired: "This link has expired. Ask for a new one.",
   echo_no_model: "No model is configured, so I can only repeat what you say: {text}",
   command_help: "Commands: {commands}",
-  command_help_entry: "/help - this list; /title <words> - name the chat; /stop - stop the running answer",
+  command_about_help: "this list",
+  command_about_title: "name the chat: /title <words>",
+  command_about_stop: "stop the running answer",
   command_title_set: "The chat is now called '{topic}'.",
   command_title_missing: "Say how to name it: /title <words>, at most 200 characters.",
   command_stop_requested: "Stopping.",

@@ -16,7 +16,7 @@ export type NewMessage = Omit<Message, "seq"> & {
 export interface NewEvent {
   readonly kind: EventRow["kind"]
   readonly ref: string | null
-  /** The frame's data; null for `message` and `result`, whose body is in the message. */
+  /** The frame's data. The body of `message` and `result` is in the message; see `events.data` of the schema. */
   readonly data: unknown
 }
 

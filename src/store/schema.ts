@@ -85,7 +85,7 @@ export const events = sqliteTable(
     kind: text().$type<"message" | "result" | "status" | "interrupt" | "end">().notNull(),
     /** The message or turn that the event is about. */
     ref: text(),
-    /** The frame's data, save for messages. */
+    /** The frame's data. Of a message: `{ role }` of whoever said it, when that is not user; else null. */
     data: text({ mode: "json" }).$type<unknown>(),
     trace_id: text().notNull(),
     create_time: text().notNull(),

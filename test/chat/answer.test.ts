@@ -13,6 +13,7 @@ function scene(limit = 1_000_000, over: Partial<AnswerDeps> = {}) {
     ...{ turn_id: "trn_1", message_id: "msg_1", generation: 1, clock, limit },
     publish: (progress) => void published.push(progress),
     keep: (one) => void kept.push(one),
+    parts: { max_answer_parts: 1000, max_parts_length: 1_000_000 },
     ...over,
   })
   const say = (text: string) => answer.add({ type: "text", text })

@@ -184,10 +184,10 @@ test("[P6.3] the next in line waits for a store that goes away in the moment it 
   await scene.say("one")
   await scene.say("two")
   const one = await scene.bot.run()
-  const timers = scene.clock.waiting
   scene.db.shut(/select .* from "turns" where "turns"."id"/)
   one.done()
   await scene.db.waiting()
+  const timers = scene.clock.waiting
   scene.db.cut()
   scene.db.open()
   await until(() => scene.clock.waiting > timers, "the next try")

@@ -130,6 +130,6 @@ test("a module that is missing, fails or is no handler is named with its problem
     expect.stringContaining("there is no handler, module or package './test/handlers/modules/missing.ts'"),
     "flows.1.handler: './test/handlers/modules/throws.ts' cannot be loaded: no licence",
     "flows.2.handler: the default export of './test/handlers/modules/not-a-handler.ts' is not a handler: options must be a zod schema; run must be a function",
-    "flows.3.handler: the default export of 'jose' is not a handler: must be made by defineHandler",
+    "flows.3.handler: 'jose' has no default export; it must be a handler",
   ])
 })
