@@ -8,7 +8,10 @@ try {
   const config = loadConfig()
   const log = await openLog(config.log_level)
   for (const name of unknownVariables()) log.warn({ name }, "this environment variable means nothing here")
-  process.on("unhandledRejection", (error) => log.error({ err: error }, "a promise was rejected and nobody looked"))
+  // Where a plug-in does something beside its run, what goes wrong there is nobody's. The chats of others go on.
+  const hint = "most likely a plug-in does something that its run does not wait for: see `err.stack`"
+  process.on("unhandledRejection", (err) => log.error({ err, hint }, "a promise was rejected and nobody looked"))
+  process.on("uncaughtException", (err) => log.error({ err, hint }, "something was thrown and nobody caught it"))
   const server = await startServer(config, log)
   process.stdout.write(startUpText(server, config))
   for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -5,12 +5,13 @@ import { resolveSecret } from "./auth/secret.ts"
 import { verifyToken } from "./auth/token.ts"
 import type { Bus } from "./bus/bus.ts"
 import { openMemoryBus } from "./bus/memory.ts"
+import { flowsFor } from "./chat/flows.ts"
 import { ChatManager } from "./chat/manager.ts"
 import { type Clock, delay, systemClock } from "./clock.ts"
 import { openFiles } from "./files/open.ts"
 import type { Handler } from "./handlers/handler.ts"
 import { createRegistry, type RouteName } from "./handlers/registry.ts"
-import { createApp } from "./http/app.ts"
+import { type AppDeps, createApp } from "./http/app.ts"
 import { newId } from "./ids.ts"
 import type { Log } from "./log.ts"
 import type { Config } from "./settings.ts"
@@ -52,7 +53,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const clock = overrides.clock ?? systemClock
   const instance = newId("instance")
-  const registry = await createRegistry(config, overrides.handlers)
+  const registry = await createRegistry(config, overrides.handlers, clock)
   const secret = await resolveSecret(config)
   const { database: withFaults = itself, bus: withLosses = itself } = overrides
   const db = withFaults(openDatabase(config, { clock, log }))
@@ -80,7 +81,11 @@ export async function startServer(
       verify: (token) => verifyToken(secret, token, clock),
     }
     const sockets = openSockets(deps)
-    const app = createApp({ db, chat: manager, files: files.keeper, secret, clock, log, config, instance, version })
+    const flows: AppDeps["flows"] = (who, language) => flowsFor(registry, who, language)
+    const app = createApp({
+      ...{ db, flows, chat: manager, files: files.keeper, secret, clock, log },
+      ...{ config, instance, version },
+    })
     const server = listen(
       config,
       async (request, bun) => {
@@ -110,6 +115,7 @@ export async function startServer(
       // A client that does not answer the close frame is not waited for long.
       await Promise.race([server.stop(), delay(clock, 2000).then(() => server.stop(true))])
       sockets.stop()
+      await registry.close(clock, log)
       await bus.close()
       await stopIndexer()
       db.close()
@@ -124,6 +130,7 @@ export async function startServer(
       stop: () => (stopping ??= stop()),
     }
   } catch (error) {
+    await registry.close(clock, log)
     db.close()
     throw error
   }

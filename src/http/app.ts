@@ -8,6 +8,7 @@ import type { FileKeeper } from "../files/keeper.ts"
 import type { Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
 import type { Said } from "../protocol/client-frame.ts"
+import type { Flow } from "../protocol/rest-flows.ts"
 import type { InterruptResult, Service, Status } from "../protocol/server-frame.ts"
 import type { ChatType, Session } from "../protocol/session.ts"
 import type { Config } from "../settings.ts"
@@ -17,6 +18,7 @@ import { answerLinkRoutes } from "./answer-link.ts"
 import { bearer } from "./bearer.ts"
 import { docsRoutes } from "./docs.ts"
 import { fileRoutes } from "./files.ts"
+import { flowsRoutes } from "./flows.ts"
 import { crossOrigin, secureHeaders } from "./headers.ts"
 import { healthRoutes } from "./health.ts"
 import { inputRoutes } from "./inputs.ts"
@@ -72,6 +74,8 @@ export interface ChatPort {
 }
 
 export interface AppDeps {
+  /** The bots that somebody may use, in their language. */
+  flows(who: Principal, language: Language): Flow[]
   readonly db: Database
   readonly chat: ChatPort
   readonly files: FileKeeper
@@ -107,6 +111,7 @@ export function createApp(deps: AppDeps) {
       .route("/", statisticsRoutes(deps))
       .route("/", fileRoutes(deps))
       .route("/", searchRoutes(deps))
+      .route("/", flowsRoutes(deps))
       .route("/", healthRoutes(deps))
       .route("/", openapiRoute(deps))
       .route("/", docsRoutes())

@@ -5,6 +5,7 @@ import { ChatId, FlowId, MessageId, SessionId, TurnId } from "./ids.ts"
 import { Message, MessageKind } from "./message.ts"
 import { shownAs, yesNo } from "./query.ts"
 import { fileRoutes } from "./rest-files.ts"
+import { flowRoutes } from "./rest-flows.ts"
 import { inputRoutes } from "./rest-inputs.ts"
 import { searchRoutes } from "./rest-search.ts"
 import { counted, statisticsRoutes } from "./rest-statistics.ts"
@@ -89,6 +90,7 @@ const file = { open: true, param: z.object({ file: z.string() }), errors: ["not_
 const deletedOf = <T extends z.ZodType>(id: T) => z.object({ deleted: z.array(id) })
 
 export const routes = {
+  ...flowRoutes,
   createSession: route("post", "/chat/session/create", {
     summary: "Create a session; without chat_id the server makes one",
     query: z.strictObject(lang),

@@ -61,6 +61,7 @@ export async function testApp(over: { chat?: Partial<Config["chat"]>; clock?: Cl
   const files = openFiles({ ...defaults, data_dir: db.folder }, { db, clock, log }).keeper
   const app = createApp({
     ...{ db, chat, files, secret, clock, log },
+    flows: () => [],
     config: { ...defaults, chat: { ...defaults.chat, ...over.chat } },
     instance: "test-1",
     version: "0.0.0",

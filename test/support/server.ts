@@ -22,6 +22,12 @@ export interface TestServerOptions extends Pick<ServerOverrides, "database" | "b
     chat_type?: string
     handler: string
     policy?: string
+    kinds?: readonly string[]
+    allow?: { users?: readonly number[]; roles?: readonly string[] }
+    timeout_s?: number
+    name?: string
+    description?: string
+    guide?: object
     options?: object
   }[]
   /** Start again on what an earlier server left. */
@@ -32,6 +38,7 @@ export interface TestServerOptions extends Pick<ServerOverrides, "database" | "b
 
 export interface ConnectOptions {
   readonly user?: number
+  readonly role?: Role
   readonly chat?: string
   readonly flow?: string
   /** Further query parameters. */
@@ -94,12 +101,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     folder,
     token,
     stop,
-    async connect({ user = 1, chat, flow = "default", query = {}, token: given, handshake = {} } = {}) {
+    async connect({ user = 1, role = "user", chat, flow = "default", query = {}, token: given, handshake = {} } = {}) {
       const url = new URL(`/chat/${flow}`, server.url.replace(/^http/, "ws"))
       for (const [name, value] of Object.entries({ ...(chat === undefined ? {} : { chat_id: chat }), ...query })) {
         url.searchParams.set(name, value)
       }
-      const client = new TestClient(url.href, given === undefined ? await token(user) : given, handshake)
+      const client = new TestClient(url.href, given === undefined ? await token(user, { role }) : given, handshake)
       clients.push(client)
       return client
     },
