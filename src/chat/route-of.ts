@@ -1,5 +1,6 @@
 // Which bot answers a message: by its flow, its kind, and who says it. What somebody may not use is not there (promise 10).
 import { ChatError } from "../errors.ts"
+import { allows } from "../handlers/reach.ts"
 import type { Registry, Route } from "../handlers/registry.ts"
 import type { Policy } from "../protocol/client-frame.ts"
 import type { Message, MessageKind } from "../protocol/message.ts"
@@ -26,7 +27,7 @@ export function policyOf(registry: Registry, { flow_id, chat_type }: Flow, who: 
 
 /**
  * The bot that a turn is for, by its question. An answer goes to the bot that asked; only where its entry does not take
- * `input`, and another one does, to that one.
+ * `input`, and another one names it, to that one.
  */
 export async function routeOf(
   { db, registry }: { readonly db: Database; readonly registry: Registry },
@@ -39,5 +40,5 @@ export async function routeOf(
   const who = { user_id: question.user_id, role }
   const first = registry.pick(flow_id, chat_type, kind, who)
   if (!answers || !first || (first.flow.kinds?.includes("input") ?? true)) return first
-  return registry.pick(flow_id, chat_type, "input", who) ?? first
+  return routes.find(({ flow }) => flow.kinds?.includes("input") && allows(flow.allow, who)) ?? first
 }
