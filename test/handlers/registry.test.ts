@@ -4,6 +4,8 @@ import { ConfigError } from "../../src/config.ts"
 import { defineHandler } from "../../src/handlers/handler.ts"
 import { createRegistry } from "../../src/handlers/registry.ts"
 import { Config } from "../../src/settings.ts"
+import { FakeClock } from "../support/clock.ts"
+import { until } from "../support/until.ts"
 import { collect, context, joined } from "./context.ts"
 
 const service = { base_url: "https://model.test/v1", api_key: "sk-1", name: "big" }
@@ -132,4 +134,75 @@ test("a module that is missing, fails or is no handler is named with its problem
     "flows.2.handler: the default export of './test/handlers/modules/not-a-handler.ts' is not a handler: options must be a zod schema; run must be a function",
     "flows.3.handler: 'jose' has no default export; it must be a handler",
   ])
+})
+
+const kinds = (flow_id: string, more: object = {}) => ({ flow_id, handler: "echo", ...more })
+
+test("an entry for some kinds may stand before a general one, and takes those alone", async () => {
+  const flows = [
+    kinds("a", { kinds: ["file", "input"], options: { delay_ms: 1 } }),
+    kinds("*", { options: { delay_ms: 2 } }),
+  ]
+  const registry = await createRegistry(Config.parse({ flows }))
+  const picked = (["text", "file", "command", "input", undefined] as const).map(
+    (kind) => registry.pick("a", "NORMAL", kind)?.options,
+  )
+  expect(picked).toMatchObject([2, 1, 2, 1, 1].map((delay_ms) => ({ delay_ms })))
+})
+
+test("what a person may not use is passed over, as if it were not there", async () => {
+  const flows = [kinds("a", { allow: { users: [1], roles: ["admin"] }, options: { delay_ms: 1 } }), kinds("b")]
+  const registry = await createRegistry(Config.parse({ flows }))
+  const picks = (user_id: number, role: "user" | "admin") => registry.pick("a", "NORMAL", "text", { user_id, role })
+  expect([picks(1, "user"), picks(2, "admin"), picks(2, "user")].map((route) => route !== undefined)).toEqual([
+    ...[true, true, false],
+  ])
+  expect(registry.routesFor({ user_id: 2, role: "user" }).map(({ flow }) => flow.flow_id)).toEqual(["b"])
+})
+
+const hidden: [string, readonly object[], string | undefined][] = [
+  [
+    "the same kinds",
+    [{ kinds: ["file", "text"] }, { kinds: ["text"] }],
+    "flows.1: is never reached, since flows.0 takes",
+  ],
+  ["some other kind", [{ kinds: ["file"] }, { kinds: ["file", "text"] }], undefined],
+  [
+    "all kinds between them",
+    [{ kinds: ["text", "file"] }, { kinds: ["command", "input"] }, {}],
+    "flows.2: is never reached, since flows.0 and flows.1 take",
+  ],
+  ["fewer people", [{ allow: { roles: ["admin"] } }, {}], undefined],
+  ["more people", [{}, { allow: { users: [1] } }], "flows.1: is never reached"],
+  ["everybody by role", [{ allow: { roles: ["user", "admin"] } }, {}], "flows.1: is never reached"],
+  ["these people and more", [{ allow: { users: [1, 2] } }, { allow: { users: [2] } }], "flows.1: is never reached"],
+  ["other people", [{ allow: { users: [1] } }, { allow: { users: [2] } }], undefined],
+  ["another chat type", [{}, { chat_type: "WORKFLOW" }], undefined],
+]
+
+test.each(hidden)("an entry behind one for %s", async (_, entries, fault) => {
+  const faults = await faultsOf({ flows: entries.map((entry) => kinds("a", entry)) } as z.input<typeof Config>)
+  expect(faults).toEqual(fault === undefined ? [] : [expect.stringContaining(fault)])
+})
+
+test("kinds and allow are checked: nobody, no kind, and what is none of either are faults", () => {
+  for (const wrong of [
+    { kinds: [] },
+    { kinds: ["voice"] },
+    { allow: {} },
+    { allow: { roles: ["root"] } },
+    { timeout_s: 0 },
+  ])
+    expect(Config.safeParse({ flows: [kinds("a", wrong)] }).success).toBe(false)
+})
+
+test("a module that never comes to its end does not hold up the start for ever", async () => {
+  const clock = new FakeClock()
+  const config = Config.parse({ flows: [{ handler: "./test/handlers/modules/never-loaded.ts" }] })
+  const registry = createRegistry(config, {}, clock).catch((error: unknown) => error)
+  await until(() => clock.waiting === 1, "the load")
+  await clock.advance(30_000)
+  expect(await registry).toMatchObject({
+    faults: [expect.stringContaining("never-loaded.ts' cannot be loaded: it is not loaded after 30 s")],
+  })
 })

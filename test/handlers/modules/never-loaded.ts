@@ -1,0 +1,3 @@
+// A module that waits for something that never comes.
+await new Promise(() => {})
+export default {}
