@@ -1,120 +1,18 @@
-// Contexts for handlers, complete and overridable.
-import { systemClock, timestamp } from "../../src/clock.ts"
+// Contexts for handlers, complete and overridable, for tests that need neither files nor graphs.
+
+import { contextWith, type Given, type Services } from "../../src/handlers/check/context.ts"
 import type { GraphCheckpoints } from "../../src/handlers/graph-checkpoints.ts"
-import type { Exchange, HandlerContext, HandlerEvent } from "../../src/handlers/handler.ts"
-import { newId } from "../../src/ids.ts"
-import { silentLog } from "../../src/log.ts"
-import type { Message } from "../../src/protocol/message.ts"
-import type { Session } from "../../src/protocol/session.ts"
+import type { HandlerContext } from "../../src/handlers/handler.ts"
 import { noFiles } from "../support/no-files.ts"
 
-const start = timestamp(Date.UTC(2026, 0, 1))
-
-export const session: Session = {
-  id: newId("session"),
-  user_id: 7,
-  chat_id: "c_1",
-  flow_id: "default",
-  chat_type: "NORMAL",
-  topic: null,
-  logo: null,
-  state: "running",
-  lifecycle: "active",
-  ...{ head: null, likes: 0, dislikes: 0, copies: 0, read_seq: 0 },
-  last_seq: 1,
-  epoch: "1",
-  create_time: start,
-  update_time: start,
-  deleted_at: null,
-}
-
-/** A message of the person, or with `is_bot` of the bot. */
-export function message(over: Partial<Message> = {}): Message {
-  return {
-    id: newId("message"),
-    session_id: session.id,
-    chat_id: session.chat_id,
-    flow_id: session.flow_id,
-    chat_type: session.chat_type,
-    user_id: session.user_id,
-    is_bot: false,
-    kind: "text",
-    state: "completed",
-    message: "Hello",
-    parts: [],
-    extra: null,
-    source: 0,
-    seq: 1,
-    turn_id: null,
-    client_id: null,
-    reply_to: null,
-    liked: 0,
-    comment: null,
-    copied: false,
-    usage: null,
-    create_time: start,
-    deleted_at: null,
-    ...over,
-  }
-}
-
-/** What the person asked, and what the bot answered. */
-export function exchange(asked: Partial<Message>, answered: Partial<Message>): Exchange {
-  return { question: message(asked), answer: message({ is_bot: true, ...answered }) }
-}
+export { collect, exchange, type Given, joined, message, type Run, session } from "../../src/handlers/check/context.ts"
 
 const none = () => Promise.reject(new Error("this test keeps no graphs"))
 const noGraphs: GraphCheckpoints = { list: none, put: none, writesOf: none, putWrites: none, deleteThread: none }
 
-export interface Given<Options> extends Partial<HandlerContext<Options>> {
-  readonly options: Options
-  /** What the person says. */
-  readonly text?: string
-}
+export const noServices: Services = { files: noFiles, graphs: noGraphs }
 
 /** Everything a handler is given, on the real clock and never stopped unless said otherwise. */
-export function context<Options>({ text = "Hello", ...over }: Given<Options>): HandlerContext<Options> {
-  return {
-    session,
-    message: message({ message: text }),
-    history: [],
-    checkpoint: null,
-    resuming: false,
-    attempt: 1,
-    signal: new AbortController().signal,
-    clock: systemClock,
-    language: "en",
-    log: silentLog,
-    files: noFiles,
-    graphs: noGraphs,
-    ...over,
-  }
-}
-
-export interface Run {
-  readonly events: readonly HandlerEvent[]
-  /** What it threw, if it did. */
-  readonly error: unknown
-}
-
-/** Reads a run to its end; `each` sees the events as they come. */
-export async function collect(
-  events: AsyncIterable<HandlerEvent>,
-  each: (event: HandlerEvent) => void | Promise<void> = () => undefined,
-): Promise<Run> {
-  const seen: HandlerEvent[] = []
-  try {
-    for await (const event of events) {
-      seen.push(event)
-      await each(event)
-    }
-  } catch (error) {
-    return { events: seen, error }
-  }
-  return { events: seen, error: undefined }
-}
-
-/** The joined pieces of a type. */
-export function joined(events: readonly HandlerEvent[], type: "text" | "reasoning" = "text"): string {
-  return events.map((event) => (event.type === type && "text" in event ? event.text : "")).join("")
+export function context<Options>(given: Given<Options>): HandlerContext<Options> {
+  return contextWith(noServices, given)
 }
