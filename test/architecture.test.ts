@@ -23,7 +23,7 @@ const layers: Record<string, readonly string[]> = {
   socket: ["auth", "protocol", "chat"],
   http: ["auth", "protocol", "files", "store"],
   client: ["protocol"],
-  commands: ["auth", "protocol", "store", "client", "server"],
+  commands: ["auth", "protocol", "store", "client", "handlers", "server"],
   server: ["auth", "protocol", "handlers", "files", "store", "bus", "chat", "socket", "http"],
   main: ["commands", "server"],
 }

@@ -5,9 +5,9 @@ import type { Log } from "../log.ts"
 import type { MessageKind } from "../protocol/message.ts"
 import type { ChatType } from "../protocol/session.ts"
 import type { Config, FlowConfig } from "../settings.ts"
-import { builtIn, defaultFlows, speakToTheModel } from "./built-in.ts"
+import { defaultFlows, speakToTheModel } from "./built-in.ts"
+import { findHandler } from "./find.ts"
 import type { Handler } from "./handler.ts"
-import { type Loaded, loadHandler } from "./module.ts"
 import { checkOptions, withService } from "./options.ts"
 import { allows, covers, unreachable, type Who } from "./reach.ts"
 
@@ -110,11 +110,7 @@ type Result = Readonly<{ route: Route }> | Readonly<{ faults: readonly string[] 
 
 async function createRoute({ flow, place, handlers, service, clock }: Draft): Promise<Result> {
   const name = flow.handler
-  const loaded = await handlerOf(name, handlers, clock)
-  if (!loaded) {
-    const names = Object.keys({ ...builtIn, ...handlers }).join(", ")
-    return { faults: [`${place}.handler: there is no handler, module or package '${name}'; handlers are ${names}`] }
-  }
+  const loaded = await findHandler(name, clock, handlers)
   if ("problem" in loaded) return { faults: [`${place}.handler: ${loaded.problem}`] }
   const { handler } = loaded
   const own = !Object.hasOwn(handlers, name) && speakToTheModel.includes(name)
@@ -122,15 +118,4 @@ async function createRoute({ flow, place, handlers, service, clock }: Draft): Pr
   if ("options" in checked) return { route: { handler, options: checked.options, flow } }
   const about = `(flow '${flow.flow_id}', handler '${name}')`
   return { faults: checked.faults.map(({ path, problem }) => `${place}.${path} ${about}: ${problem}`) }
-}
-
-async function handlerOf(
-  name: string,
-  handlers: Readonly<Record<string, Handler>>,
-  clock: Clock,
-): Promise<Loaded | null> {
-  const given = Object.hasOwn(handlers, name) ? handlers[name] : undefined
-  if (given) return { handler: given }
-  const load = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined
-  return load ? { handler: (await load()).default } : loadHandler(name, clock)
 }
