@@ -30,6 +30,17 @@ afterAll(async () => {
 const rssOf = (pid: number) => Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096
 const left = () => filesIn({ folder: folder.path })
 
+/** Resolves when there are so many files, drafts included. */
+function untilThere(path: string, number: number): Promise<void> {
+  let seen = -1
+  return until(() => {
+    void filesIn({ folder: path }).then((names) => {
+      seen = names.length
+    })
+    return seen === number
+  }, `${number} files`)
+}
+
 /** Sends a form of `megabytes` by hand and gives the status line and code that came, how much was sent, and the highest RSS seen. */
 async function pour(head: readonly string[], megabytes: number, { chunked }: { chunked: boolean }) {
   const { port, hostname, host } = new URL(service.url)
@@ -106,13 +117,9 @@ test("a sender who goes away in the middle leaves nothing behind", async () => {
   const lines = ["POST /chat/file HTTP/1.1", `Host: ${host}`, `Authorization: Bearer ${token}`, form]
   const begun = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhello'
   socket.write(`${lines.join("\r\n")}\r\nContent-Length: 5000\r\n\r\n${begun}`)
-  let names: string[] = []
-  const look = async () => {
-    names = await left()
-  }
-  await until(() => (void look(), names.length === 1), "the draft")
+  await untilThere(folder.path, 1)
   socket.destroy()
-  await until(() => (void look(), names.length === 0), "the draft to be gone")
+  await untilThere(folder.path, 0)
 })
 
 test("other addresses keep their own limit", async () => {
@@ -245,11 +252,7 @@ test("a user with many uploads open at once is told to wait; others are not", as
     return server.fetch("/chat/file", { method: "POST", body, headers })
   }
   const open = [slow(), slow()]
-  let drafts: string[] = []
-  await until(
-    () => (void filesIn(server).then((names) => (drafts = names)), drafts.length === 2),
-    "two uploads to be open",
-  )
+  await untilThere(server.folder, 2)
   const third = await upload(server, formOf("hello"))
   expect([third.status, third.code, third.data.retry]).toEqual([429, "rate_limited", true])
   expect((await upload(server, formOf("hello"), 2)).status).toBe(201)
