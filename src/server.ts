@@ -116,6 +116,7 @@ export async function startServer(
       await Promise.race([server.stop(), delay(clock, 2000).then(() => server.stop(true))])
       sockets.stop()
       await registry.close(clock, log)
+      files.close()
       await bus.close()
       await stopIndexer()
       db.close()

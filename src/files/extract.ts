@@ -19,6 +19,7 @@ export class Extractor {
   readonly #config: FilesConfig
   readonly #clock: Clock
   readonly #waiting: (() => void)[] = []
+  readonly #children = new Set<Bun.Subprocess>()
   #running = 0
 
   constructor(config: FilesConfig, clock: Clock) {
@@ -39,6 +40,11 @@ export class Extractor {
     }
   }
 
+  /** Ends what is being read. */
+  close(): void {
+    for (const child of this.#children) child.kill("SIGKILL")
+  }
+
   async #run(content: ReadableStream<Uint8Array<ArrayBuffer>>, mime_type: Readable): Promise<Extraction> {
     const { max_text_length, max_pdf_pages, text_timeout, text_memory_bytes } = this.#config
     const task: ExtractTask = {
@@ -55,6 +61,7 @@ export class Extractor {
       // What a text may become as JSON.
       maxBuffer: max_text_length * 6 + 1024,
     })
+    this.#children.add(child)
     let late = false
     const cancel = this.#clock.after(text_timeout * 1000, () => {
       late = true
@@ -69,6 +76,7 @@ export class Extractor {
       throw new ChatError("file_unreadable", { params })
     } finally {
       cancel()
+      this.#children.delete(child)
     }
   }
 }

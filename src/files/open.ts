@@ -17,6 +17,8 @@ export interface FilesOfService {
   readonly keeper: FileKeeper
   /** What the bots of a user's chats may do. */
   filesFor(user_id: number): Files
+  /** Ends the processes that read files. */
+  close(): void
 }
 
 export function openFiles(
@@ -30,7 +32,11 @@ export function openFiles(
     staging: new Staging(join(folder, "drafts"), config.max_bytes),
   })
   const extractor = new Extractor(config, deps.clock)
-  return { keeper, filesFor: (user_id) => filesFor({ keeper, extractor, config }, user_id) }
+  return {
+    keeper,
+    filesFor: (user_id) => filesFor({ keeper, extractor, config }, user_id),
+    close: () => extractor.close(),
+  }
 }
 
 function storageOf({ storage, s3 }: Config["files"], folder: string): FileStorage {

@@ -7,6 +7,7 @@ import { issueToken } from "../../src/auth/token.ts"
 import { systemClock } from "../../src/clock.ts"
 import { type ServiceProcess, startService, temporaryFolder } from "../support/process.ts"
 import { startTestServer } from "../support/server.ts"
+import { noSqld, startSqld } from "../support/sqld.ts"
 import { until } from "../support/until.ts"
 import { docxFrame, docxOf, zipOf, zipOfMany } from "./archives.ts"
 import { type Bytes, filesIn, formOf, keep, png, streamOf, upload } from "./support.ts"
@@ -28,7 +29,6 @@ afterAll(async () => {
 })
 
 const rssOf = (pid: number) => Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096
-const left = () => filesIn({ folder: folder.path })
 
 /** Resolves when there are so many files, drafts included. */
 function untilThere(path: string, number: number): Promise<void> {
@@ -82,14 +82,14 @@ test("a stream of 1 GB without a length is refused at the limit, and what still 
   const { peak, ...answer } = await pour([form, "Transfer-Encoding: chunked"], 1024, { chunked: true })
   expect(answer).toMatchObject(refused)
   expect(peak).toBeLessThan(80e6)
-  expect(await left()).toEqual([])
+  await untilThere(folder.path, 0)
 })
 
 test("1 GB that says so is refused before any of it is read", async () => {
   const { peak, ...answer } = await pour([form, `Content-Length: ${2 ** 30}`], 1024, { chunked: false })
   expect(answer).toMatchObject(refused)
   expect(peak).toBeLessThan(80e6)
-  expect(await left()).toEqual([])
+  await untilThere(folder.path, 0)
 })
 
 test("a length that is a lie: what comes beyond it is no request, and the connection ends", async () => {
@@ -97,7 +97,7 @@ test("a length that is a lie: what comes beyond it is no request, and the connec
   // The refusal may be lost with the connection.
   expect(["bad_request", undefined]).toContain(code)
   expect(sent).toBeLessThan(2 ** 29)
-  expect(await left()).toEqual([])
+  await untilThere(folder.path, 0)
 })
 
 test("a browser that sends too much gets to read why", async () => {
@@ -233,6 +233,21 @@ test("nor take more bytes together than one may keep; deleting makes room again"
   await server.fetch(String(kept?.data.url), { method: "DELETE" })
   expect((await upload(server, formOf("4".repeat(100)))).status).toBe(201)
   expect(await filesIn(server)).toHaveLength(2)
+})
+
+test.skipIf(noSqld !== null)("the same on two instances with a libSQL server and one folder", async () => {
+  await using sqld = await startSqld()
+  await using shared = await temporaryFolder()
+  const env = { DATABASE_URL: sqld.url, DATA_DIR: shared.path, FILES_MAX_FILES_PER_USER: "2" }
+  await using one = await startTestServer({ env })
+  await using two = await startTestServer({ env })
+  const answers = await Promise.all([one, two, one, two].map((server, at) => upload(server, formOf(`${at}`))))
+  expect(answers.map(({ code }) => code ?? "kept").toSorted()).toEqual([
+    ...["kept", "kept", "too_many_files", "too_many_files"],
+  ])
+  const kept = answers.findIndex(({ status }) => status === 201)
+  expect(await (await two.fetch(String(answers[kept]?.data.url))).text()).toBe(`${kept}`)
+  expect(await filesIn({ folder: shared.path })).toHaveLength(2)
 })
 
 test("a user with many uploads open at once is told to wait; others are not", async () => {
