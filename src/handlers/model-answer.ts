@@ -19,8 +19,15 @@ const brokenOff = new Set(["abort", "error", "insufficient_system_resource", "ne
 /** Finish reasons that mean the answer was withheld: the AI SDK's name, Zhipu. */
 const withheld = new Set(["content-filter", "sensitive"])
 
+export interface AnswerSettings {
+  /** What a million tokens cost. */
+  readonly prices?: Readonly<{ input: number; output: number }> | undefined
+  /** The request names tools, so that calls of them without a word are an answer too. */
+  readonly tools?: boolean
+}
+
 /** An answer of which nothing has come yet. */
-export function createAnswer(): Answer {
+export function createAnswer({ prices, tools = false }: AnswerSettings = {}): Answer {
   const joiners = { reasoning: createJoiner(), text: createJoiner() }
   const seen = { reasoning: false, text: false }
   let usage: Usage | undefined
@@ -46,7 +53,7 @@ export function createAnswer(): Answer {
         case "error":
           throw part.error
         case "finish-step":
-          usage = usageOf(part.usage, part.response.modelId)
+          usage = usageOf(part.usage, part.response.modelId, prices)
           finish = { reason: part.finishReason, raw: part.rawFinishReason ?? part.finishReason }
       }
       return undefined
@@ -56,7 +63,7 @@ export function createAnswer(): Answer {
         const rest = delta(type, joiners[type].end())
         if (rest) yield rest
       }
-      const problem = problemOf(finish, seen)
+      const problem = problemOf(finish, seen, tools)
       if (problem) throw problem
       if (usage) yield { type: "usage", usage }
     },
@@ -66,7 +73,7 @@ export function createAnswer(): Answer {
 type Finish = Readonly<{ reason: string; raw: string }>
 type Seen = Readonly<{ reasoning: boolean; text: boolean }>
 
-function problemOf({ reason, raw }: Finish, { reasoning, text }: Seen): ChatError | undefined {
+function problemOf({ reason, raw }: Finish, { reasoning, text }: Seen, tools: boolean): ChatError | undefined {
   const status = raw.slice(0, 100)
   const cause = new Error(`finish reason ${status}`)
   if (reason === "error" || brokenOff.has(raw)) {
@@ -74,17 +81,21 @@ function problemOf({ reason, raw }: Finish, { reasoning, text }: Seen): ChatErro
   }
   if (text) return undefined
   if (withheld.has(reason) || withheld.has(raw)) return new ChatError("model_refused", { params: { status }, cause })
-  // The request names no tools, so a call of one instead of words is a fault of the service.
-  return reason === "tool-calls" ? new ChatError("model_failed", { cause }) : undefined
+  // Where the request names no tools, a call of one instead of words is a fault of the service.
+  return reason === "tool-calls" && !tools ? new ChatError("model_failed", { cause }) : undefined
 }
 
-/** The counts that the service gave, as far as they are counts. */
-function usageOf(counts: LanguageModelUsage, model: string): Usage | undefined {
+/** The counts that the service gave, as far as they are counts, and what they cost. */
+function usageOf(counts: LanguageModelUsage, model: string, prices: AnswerSettings["prices"]): Usage | undefined {
   const given = Object.entries({
     input_tokens: counts.inputTokens,
     output_tokens: counts.outputTokens,
     reasoning_tokens: counts.outputTokenDetails.reasoningTokens,
     total_tokens: counts.totalTokens,
   }).filter((entry) => Number.isSafeInteger(entry[1]) && Number(entry[1]) >= 0)
-  return given.length > 0 ? { ...Object.fromEntries(given), model } : undefined
+  if (given.length === 0) return undefined
+  const usage: Usage = { ...Object.fromEntries(given), model }
+  if (!prices) return usage
+  const { input_tokens = 0, output_tokens = 0 } = usage
+  return { ...usage, cost: (input_tokens * prices.input + output_tokens * prices.output) / 1_000_000 }
 }

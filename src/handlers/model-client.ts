@@ -1,11 +1,20 @@
 // One streamed request to an OpenAI-compatible service, through the AI SDK.
-import type { ModelMessage, TextStreamPart, ToolSet } from "ai"
+import type { ModelMessage, TextStreamPart, ToolApprovalConfiguration, ToolSet } from "ai"
 import type { ModelOptions } from "./model.ts"
 
 export interface Upstream {
   readonly parts: AsyncIterable<TextStreamPart<ToolSet>>
   /** What `parts` does not tell: a break of the connection, which they show as an early end, or a wrong content type. */
   readonly fault: unknown
+  /** When all parts were read: what the model said and the tools gave back, as the next request is to have it. */
+  said(): PromiseLike<ModelMessage[]>
+}
+
+export interface ToolUse {
+  readonly tools: ToolSet
+  readonly toolApproval: ToolApprovalConfiguration<ToolSet, never>
+  /** Requests to the model, one after the other, each with what the tools gave back before. */
+  readonly max_steps: number
 }
 
 export interface UpstreamRequest {
@@ -13,23 +22,29 @@ export interface UpstreamRequest {
   readonly messages: ModelMessage[]
   /** Aborts the HTTP request. */
   readonly signal: AbortSignal
+  readonly use?: ToolUse
 }
 
-/** Sends the request; `parts` has the answer as it comes. */
-export async function openUpstream({ options, messages, signal }: UpstreamRequest): Promise<Upstream> {
-  const { streamText, createOpenAICompatible } = await loadSdk()
+/** Calls of tools that one step may have running at once; the others wait. */
+const toolsAtOnce = 8
+
+/** Sends the request, and with tools those that follow from their calls; `parts` has the answer as it comes. */
+export async function openUpstream({ options, messages, signal, use }: UpstreamRequest): Promise<Upstream> {
+  const { streamText, isStepCount, createOpenAICompatible } = await loadSdk()
   let fault: unknown
   const service = createOpenAICompatible({
     name: "upstream",
     baseURL: options.base_url,
     includeUsage: options.include_usage,
+    // The address of an image goes to the service as it is: to fetch what a person names would open this network to them.
+    supportedUrls: () => ({ "image/*": [/^https?:\/\//] }),
     fetch: createFetch((error) => {
       fault = error
     }),
     ...(options.api_key === undefined ? {} : { apiKey: options.api_key }),
     ...(options.headers === undefined ? {} : { headers: options.headers }),
   })
-  const { stream } = streamText({
+  const result = streamText({
     model: service.chatModel(options.model),
     messages,
     abortSignal: signal,
@@ -37,27 +52,34 @@ export async function openUpstream({ options, messages, signal }: UpstreamReques
     maxRetries: 0,
     // Errors are parts of the stream too; without this the AI SDK also prints them on the console (ai 7.0.173).
     onError: () => undefined,
+    ...(use && {
+      tools: use.tools,
+      toolApproval: use.toolApproval,
+      stopWhen: isStepCount(use.max_steps),
+      toolCallConcurrency: toolsAtOnce,
+    }),
     ...(options.system === undefined ? {} : { instructions: options.system }),
     ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
     ...(options.max_output_tokens === undefined ? {} : { maxOutputTokens: options.max_output_tokens }),
   })
   return {
-    parts: stream,
+    parts: result.stream,
     get fault() {
       return fault
     },
+    said: () => result.responseMessages,
   }
 }
 
 /** Loaded at the first request: it takes 50 ms and 27 MB, which a service that starts, or only echoes, need not spend. */
 async function loadSdk() {
-  const [{ streamText }, { createOpenAICompatible }] = await Promise.all([
+  const [{ streamText, isStepCount }, { createOpenAICompatible }] = await Promise.all([
     import("ai"),
     import("@ai-sdk/openai-compatible"),
   ])
   // Its warnings go to the console otherwise, past the log.
   globalThis.AI_SDK_LOG_WARNINGS = false
-  return { streamText, createOpenAICompatible }
+  return { streamText, isStepCount, createOpenAICompatible }
 }
 
 /**

@@ -29,6 +29,12 @@ export const ModelOptions = z.strictObject({
   headers: z.record(text, z.string()).optional(),
   /** Ask for the token counts; some older services refuse a request that does. */
   include_usage: z.boolean().default(true),
+  /** The model takes images (PNG, JPEG, GIF, WebP): of the conversation it gets the last 10, at most 20 MiB. */
+  vision: z.boolean().default(false),
+  /** Characters of the text of files that the model gets to read, over the whole conversation. */
+  max_file_chars: z.int().min(0).max(10_000_000).default(40_000),
+  /** What a million tokens cost, in any currency; with them the usage has its `cost`. */
+  prices: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
 })
 export type ModelOptions = z.infer<typeof ModelOptions>
 
@@ -36,17 +42,20 @@ export default defineHandler({
   name: "model",
   description: "Answers with a language model behind an OpenAI-compatible address.",
   options: ModelOptions,
-  async *run({ message, history, options, signal, clock }) {
+  async *run({ message, history, options, signal, clock, files }) {
     if (signal.aborted) return
     const deadline = createDeadline(clock)
     const left = new AbortController()
-    const answer = createAnswer()
+    const answer = createAnswer({ prices: options.prices })
     let upstream: Upstream | undefined
+    const { vision, max_file_chars } = options
+    const messages = await toModelMessages({ history, message, files, vision, max_file_chars })
+    if (signal.aborted) return
     try {
       deadline.arm(options.first_token_timeout_s)
       upstream = await openUpstream({
         options,
-        messages: toModelMessages(history, message),
+        messages,
         signal: AbortSignal.any([signal, deadline.signal, left.signal]),
       })
       for await (const part of upstream.parts) {
@@ -60,8 +69,7 @@ export default defineHandler({
     } catch (error) {
       // What fails because it was stopped is no fault of the service.
       if (!signal.aborted && deadline.expired === undefined) {
-        const secrets = [options.api_key ?? "", ...Object.values(options.headers ?? {})].filter(Boolean)
-        throw modelError(error, { begun: answer.begun, now: clock.now(), hint: upstream?.fault, secrets })
+        throw modelError(error, { begun: answer.begun, now: clock.now(), hint: upstream?.fault, ...secretsOf(options) })
       }
     } finally {
       deadline.disarm()
@@ -73,3 +81,8 @@ export default defineHandler({
     yield* answer.end()
   },
 })
+
+/** Words that must not reach the log. */
+export function secretsOf({ api_key = "", headers = {} }: ModelOptions): { readonly secrets: readonly string[] } {
+  return { secrets: [api_key, ...Object.values(headers)].filter(Boolean) }
+}
