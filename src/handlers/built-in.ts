@@ -6,13 +6,14 @@ import type { Handler } from "./handler.ts"
 export const builtIn: Readonly<Record<string, () => Promise<{ readonly default: Handler }>>> = {
   echo: () => import("./echo.ts"),
   model: () => import("./model.ts"),
+  assistant: () => import("./assistant/assistant.ts"),
 }
 
 /** Those whose options are completed with the configuration's model. */
-export const speakToTheModel: readonly string[] = ["model"]
+export const speakToTheModel: readonly string[] = ["model", "assistant"]
 
 /** Nobody has configured a flow: the first thing that a newcomer sees. */
-export function defaultFlows({ base_url }: Config["model"]): FlowConfig[] {
+export function defaultFlows({ base_url }: Config["model", "assistant"]): FlowConfig[] {
   return [
     base_url
       ? { flow_id: "*", chat_type: "NORMAL", handler: "model", options: {} }

@@ -153,6 +153,7 @@ export const en = {
   page_link: "This link is not valid. Ask for a new one.",
   page_link_expired: "This link has expired. Ask for a new one.",
   echo_no_model: "No model is configured, so I can only repeat what you say: {text}",
+  assistant_approval: "May I use this: {names}? I wait for your word before I do.",
   command_help: "Commands: {commands}",
   command_about_help: "this list",
   command_about_title: "name the chat: /title <words>",

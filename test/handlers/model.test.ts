@@ -172,7 +172,7 @@ test("a web page instead of an answer is model_failed, and the log says what it 
 
 test("the AI SDK is not loaded before the first request", async () => {
   const transpiler = new Bun.Transpiler({ loader: "ts" })
-  for await (const path of new Bun.Glob("src/handlers/*.ts").scan()) {
+  for await (const path of new Bun.Glob("src/handlers/**/*.ts").scan()) {
     const imports = transpiler.scanImports(await Bun.file(path).text())
     const early = imports.filter((found) => found.kind === "import-statement" && /^(ai$|@ai-sdk\/)/.test(found.path))
     expect(early).toEqual([])
