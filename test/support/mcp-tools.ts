@@ -64,6 +64,6 @@ if (port === undefined) {
   await toolServer().connect(new StdioServerTransport())
 } else {
   createServer((request, response) => void handle(request, response)).listen(Number(port), "127.0.0.1", () =>
-    console.log("ready"),
+    process.stdout.write("ready\n"),
   )
 }

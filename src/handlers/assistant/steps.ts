@@ -67,9 +67,11 @@ export async function* takeSteps(work: Work): AsyncGenerator<HandlerEvent, WorkD
         count.calls = count.ofStep
         count.ofStep = 0
         for (const last of answer.end()) {
-          if (last.type !== "usage") yield* said.glued(last)
-          else yield { type: "usage", usage: (usage = sum(usage, last.usage)) }
+          if (last.type === "usage") usage = sum(usage, last.usage)
+          else yield* said.glued(last)
         }
+        // After each step: what was paid for is told also when a later one fails.
+        if (usage) yield { type: "usage", usage }
         answer = createAnswer({ prices: options.prices, tools: true })
         said.step()
       }
