@@ -1,9 +1,12 @@
 // The handler contract for every handler there is, and for one with a script.
 import { z } from "zod"
 import { delay } from "../../src/clock.ts"
+import assistant from "../../src/handlers/assistant/assistant.ts"
+import { AssistantOptions } from "../../src/handlers/assistant/options.ts"
 import echo, { EchoOptions } from "../../src/handlers/echo.ts"
 import { defineHandler } from "../../src/handlers/handler.ts"
 import model, { ModelOptions } from "../../src/handlers/model.ts"
+import { notes } from "../support/mcp-server.ts"
 import { startModelServer } from "../support/model-server.ts"
 import { registerHandlerContract } from "./handler.contract.ts"
 
@@ -33,6 +36,33 @@ registerHandlerContract("model", {
       endless: ModelOptions.parse({ base_url: server.url, model: "slow" }),
       quiet: server.abandoned,
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    }
+  },
+})
+
+registerHandlerContract("assistant", {
+  async make() {
+    const server = await startModelServer()
+    const slow = { model: "slow", userMessage: /.*/s }
+    server.mock.on(slow, { content: "word ".repeat(500) }, { chunkSize: 5, latency: 10 })
+    const call = { name: "files__note", arguments: '{"text":"it"}', id: "call_1" }
+    server.mock.on({ hasToolResult: false }, () => ({ content: "A note first.", toolCalls: [call] }))
+    const repeat = ({ messages }: { messages: { role: string; content: unknown }[] }) => ({
+      content: `You said: ${messages.findLast(({ role }) => role === "user")?.content}`,
+    })
+    server.mock.on({}, repeat, { chunkSize: 1 })
+    const files = { command: process.execPath, args: [notes] }
+    const options = await AssistantOptions.parseAsync({ base_url: server.url, mcp_servers: { files } })
+    return {
+      handler: assistant,
+      options,
+      endless: { ...options, model: "slow" },
+      asking: { ...options, needs_approval: ["*"] },
+      quiet: server.abandoned,
+      async [Symbol.asyncDispose]() {
+        await assistant.close?.()
+        await server[Symbol.asyncDispose]()
+      },
     }
   },
 })

@@ -95,7 +95,9 @@ test("every fault is named at once, with its flow and option", async () => {
     ],
   })
   expect(faults).toEqual([
-    "flows.0.handler: there is no handler, module or package 'nobody-has-this'; handlers are echo, model, scripted",
+    expect.stringMatching(
+      /^flows\.0\.handler: there is no handler, .* 'nobody-has-this'; handlers are .*echo.* scripted$/,
+    ),
     expect.stringMatching(/^flows\.1\.options\.base_url \(flow 'b', handler 'model'\): .*MODEL_BASE_URL/),
     expect.stringMatching(/^flows\.1\.options\.temperature .*2/),
     expect.stringMatching(/^flows\.1\.options \(flow 'b', handler 'model'\): .*speed/),

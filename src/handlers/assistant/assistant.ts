@@ -9,7 +9,6 @@ import { toolEvent } from "./calls.ts"
 import { closeMcp, mcpTools } from "./mcp.ts"
 import { AssistantOptions } from "./options.ts"
 import { takeSteps } from "./steps.ts"
-import { readyTool } from "./tool.ts"
 import { createToolbox, type Toolbox } from "./toolbox.ts"
 
 /**
@@ -53,9 +52,8 @@ async function openToolbox(
   onBusy: (busy: boolean) => void,
 ): Promise<Toolbox | undefined> {
   try {
-    const own = options.tools.map(readyTool)
     const theirs = await mcpTools(options.mcp_servers, { clock, signal, log, timeout_s: options.tool_timeout_s })
-    return await createToolbox([...own, ...theirs], { options, clock, signal, log, session, onBusy })
+    return await createToolbox([...options.tools, ...theirs], { options, clock, signal, log, session, onBusy })
   } catch (error) {
     if (signal.aborted && error instanceof ChatError && error.code === "tools_unavailable") return undefined
     throw error

@@ -1,7 +1,7 @@
 // What the configuration may say about an assistant.
 import { z } from "zod"
 import { ModelOptions } from "../model.ts"
-import { isTool, type Tool } from "./tool.ts"
+import { isReady, isTool, type ReadyTool, readyTool, type Tool } from "./tool.ts"
 import { loadTools } from "./tool-modules.ts"
 
 const text = z.string().trim().min(1)
@@ -25,15 +25,23 @@ export const McpServer = z.union(
 )
 export type McpServer = z.infer<typeof McpServer>
 
+const Named = z.union(
+  [text, z.custom<Tool>(isTool), z.custom<ReadyTool>(isReady)],
+  "must be a path or a package's name",
+)
+
 const Tools = z
-  .array(z.union([text, z.custom<Tool>(isTool)], "must be a path or the name of a package"))
+  .array(Named)
   .default([])
   .transform(async (named, context) => {
-    const tools: Tool[] = []
+    const tools: ReadyTool[] = []
     for (const one of named) {
-      const loaded = typeof one === "string" ? await loadTools(one) : { tools: [one] }
-      if ("tools" in loaded) tools.push(...loaded.tools)
-      else context.addIssue({ code: "custom", message: loaded.problem })
+      if (isReady(one)) tools.push(one)
+      else {
+        const loaded = typeof one === "string" ? await loadTools(one) : { tools: [one] }
+        if ("tools" in loaded) tools.push(...loaded.tools.map(readyTool))
+        else context.addIssue({ code: "custom", message: loaded.problem })
+      }
     }
     const names = tools.map(({ name }) => name)
     const twice = names.filter((name, place) => names.indexOf(name) !== place)

@@ -71,6 +71,10 @@ export function isTool(value: unknown): value is Tool {
   return Shape.safeParse(value).success
 }
 
+export function isReady(value: unknown): value is ReadyTool {
+  return typeof value === "object" && value !== null && "check" in value && "schema" in value && "run" in value
+}
+
 /** A plug-in's tool, ready to be called. */
 export function readyTool(tool: Tool): ReadyTool {
   const { name, description, needs_approval = false } = tool
