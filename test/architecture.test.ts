@@ -79,6 +79,7 @@ describe("fences: what only one place may touch", () => {
     pino: /^src\/log\.ts$/,
     ai: /^src\/handlers\//,
     "@ai-sdk/": /^src\/handlers\//,
+    "@ag-ui/": /^src\/handlers\//,
   }
   for (const [name, place] of Object.entries(packages)) {
     test(`${name} only in ${place.source}`, () => {

@@ -7,13 +7,14 @@ export const builtIn: Readonly<Record<string, () => Promise<{ readonly default: 
   echo: () => import("./echo.ts"),
   model: () => import("./model.ts"),
   assistant: () => import("./assistant/assistant.ts"),
+  ag_ui: () => import("./ag-ui/ag-ui.ts"),
 }
 
 /** Those whose options are completed with the configuration's model. */
 export const speakToTheModel: readonly string[] = ["model", "assistant"]
 
 /** Nobody has configured a flow: the first thing that a newcomer sees. */
-export function defaultFlows({ base_url }: Config["model", "assistant"]): FlowConfig[] {
+export function defaultFlows({ base_url }: Config["model"]): FlowConfig[] {
   return [
     base_url
       ? { flow_id: "*", chat_type: "NORMAL", handler: "model", options: {} }

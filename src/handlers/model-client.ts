@@ -1,5 +1,6 @@
 // One streamed request to an OpenAI-compatible service, through the AI SDK.
 import type { ModelMessage, TextStreamPart, ToolApprovalConfiguration, ToolSet } from "ai"
+import { endEarly } from "./early-end.ts"
 import type { ModelOptions } from "./model.ts"
 
 export interface Upstream {
@@ -97,26 +98,4 @@ function createFetch(note: (fault: unknown) => void): typeof fetch {
     return new Response(endEarly(response.body, note), { status: response.status, headers: response.headers })
   }
   return Object.assign(request, { preconnect: fetch.preconnect })
-}
-
-/** Reads at once what comes, since Bun 1.4.5 too discards what a broken connection had delivered and nobody has read. */
-function endEarly(body: ReadableStream<Uint8Array>, note: (fault: unknown) => void): ReadableStream<Uint8Array> {
-  const reader = body.getReader()
-  let cancelled = false
-  return new ReadableStream({
-    async start(controller) {
-      try {
-        for (let read = await reader.read(); !read.done && !cancelled; read = await reader.read()) {
-          controller.enqueue(read.value)
-        }
-      } catch (error) {
-        note(error)
-      }
-      if (!cancelled) controller.close()
-    },
-    cancel(reason) {
-      cancelled = true
-      return reader.cancel(reason)
-    },
-  })
 }

@@ -154,6 +154,7 @@ export const en = {
   page_link_expired: "This link has expired. Ask for a new one.",
   echo_no_model: "No model is configured, so I can only repeat what you say: {text}",
   assistant_approval: "May I use this: {names}? I wait for your word before I do.",
+  agent_question: "The agent needs your word to go on.",
   command_help: "Commands: {commands}",
   command_about_help: "this list",
   command_about_title: "name the chat: /title <words>",

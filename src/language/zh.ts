@@ -144,6 +144,7 @@ export const zh: Record<Sentence, string> = {
   page_link_expired: "链接已过期。请索取新的链接。",
   echo_no_model: "尚未配置模型，我只能重复您的话：{text}",
   assistant_approval: "我可以使用以下工具吗：{names}？得到您的同意后我才会执行。",
+  agent_question: "智能体需要您的回复才能继续。",
   command_help: "命令：{commands}",
   command_about_help: "显示此列表",
   command_about_title: "命名聊天：/title <文字>",
