@@ -1,11 +1,13 @@
 // The handler contract for every handler there is, and for one with a script.
 import { z } from "zod"
 import { delay } from "../../src/clock.ts"
+import agUi, { AgUiOptions } from "../../src/handlers/ag-ui/ag-ui.ts"
 import assistant from "../../src/handlers/assistant/assistant.ts"
 import { AssistantOptions } from "../../src/handlers/assistant/options.ts"
 import echo, { EchoOptions } from "../../src/handlers/echo.ts"
 import { defineHandler } from "../../src/handlers/handler.ts"
 import model, { ModelOptions } from "../../src/handlers/model.ts"
+import { finished, saying, startAgent } from "../support/ag-ui-server.ts"
 import { notes } from "../support/mcp-server.ts"
 import { startModelServer } from "../support/model-server.ts"
 import { registerHandlerContract } from "./handler.contract.ts"
@@ -63,6 +65,27 @@ registerHandlerContract("assistant", {
         await assistant.close?.()
         await server[Symbol.asyncDispose]()
       },
+    }
+  },
+})
+
+registerHandlerContract("ag_ui", {
+  async make() {
+    const agent = await startAgent(async function* (input, { signal }) {
+      const { kind } = input.forwardedProps
+      yield* saying(`You said: ${input.messages.at(-1)?.content}`, "m1", 1)
+      if (kind === "endless") await new Promise((resolve) => signal.addEventListener("abort", resolve))
+      const outcome = { type: "interrupt", interrupts: [{ id: "i1", reason: "input" }] }
+      yield finished(input, kind === "asking" ? { outcome } : {})
+    })
+    const options = (kind: string) => AgUiOptions.parse({ url: agent.url, forwarded_props: { kind } })
+    return {
+      handler: agUi,
+      options: options("echo"),
+      endless: options("endless"),
+      asking: options("asking"),
+      quiet: agent.abandoned,
+      [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
     }
   },
 })

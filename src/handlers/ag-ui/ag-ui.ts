@@ -71,6 +71,7 @@ export default defineHandler({
         })
         .finally(() => events.close())
       for await (const event of events) {
+        if (signal.aborted) break
         // While an event is being passed on, the silence is not the agent's.
         deadline.disarm()
         yield event

@@ -15,13 +15,13 @@ const mostFields = 50
 const Key = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/
 
 const Schema = z.looseObject({
-  type: z.unknown(),
+  type: z.unknown().optional(),
   title: z.string().optional().catch(undefined),
   description: z.string().optional().catch(undefined),
   enum: z.array(z.string()).min(1).optional().catch(undefined),
   properties: z.record(z.string(), z.unknown()).optional().catch(undefined),
   required: z.array(z.string()).optional().catch(undefined),
-  items: z.unknown(),
+  items: z.unknown().optional(),
 })
 type Schema = z.infer<typeof Schema>
 

@@ -15,7 +15,7 @@ const Call = z.object({
   /** Under which it is shown. */
   shown_id: z.string(),
   name: z.string(),
-  input: z.unknown(),
+  input: z.unknown().optional(),
 })
 export type Call = z.infer<typeof Call>
 
