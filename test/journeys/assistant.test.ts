@@ -172,11 +172,30 @@ test("[P6.22] several calls are asked about in one question; a tool that says it
   expect(at.notes()).toEqual([])
 })
 
-test("[P6.22] who says something else while a call waits has refused it, and is answered", async () => {
+test("[P6.7] [P6.22] who says something else while a call waits is answered, and the call waits on: a later yes runs it", async () => {
+  await using at = await scene({ needs_approval: ["*"] })
+  const asked = await turn(at.client, 'call files__note {"text":"a"}')
+  const other = await turn(at.client, "What time is it?")
+  expect(other).toMatchObject({ end: { state: "completed" }, message: "You said: What time is it?" })
+  expect(at.notes()).toEqual([])
+  const done = await turn(at.client, { [keyOf(asked.end)]: true })
+  expect(done).toMatchObject({ end: { state: "completed" }, message: "It gave: noted a" })
+  expect(at.notes()).toEqual(["noted a"])
+  // The answer follows what asked (P6.12): what was said besides is beside it.
+  expect(at.model.bodies().at(-1)).toMatchObject({
+    messages: [
+      { role: "user", content: 'call files__note {"text":"a"}' },
+      { role: "assistant", tool_calls: [{ function: { name: "files__note" } }] },
+      { role: "tool", content: "noted a" },
+    ],
+  })
+})
+
+test("[P6.22] one call may be refused in words too; nothing runs without a yes", async () => {
   await using at = await scene({ needs_approval: ["*"] })
   await turn(at.client, 'call files__note {"text":"a"}')
-  const done = await turn(at.client, "What time is it?")
-  expect(done).toMatchObject({ end: { state: "completed" }, message: "You said: What time is it?" })
+  const done = await turn(at.client, "no")
+  expect(done).toMatchObject({ end: { state: "completed" }, parts: [{ name: "files__note", state: "denied" }] })
   expect(at.notes()).toEqual([])
 })
 

@@ -1,5 +1,5 @@
 // Calls that wait for a person (P6.22): the question about them, what is kept until the answer comes, what it says.
-import type { ModelMessage, ToolModelMessage } from "ai"
+import type { ModelMessage } from "ai"
 import { z } from "zod"
 import { type Language, say } from "../../language/language.ts"
 import { Confirmation } from "../../protocol/form.ts"
@@ -65,7 +65,7 @@ function clean(text: string, limit: number): string {
   return text.replaceAll("\0", "").slice(0, limit).toWellFormed()
 }
 
-/** What the answer says about each call. Only a clear yes is one: whatever else somebody says refuses them all. */
+/** What the answer says about each call. Only a clear yes is one. */
 export function decisionsOf({ calls }: Pending, { answer }: Extract<Part, { type: "input" }>): Decision[] {
   return calls.map((call) => {
     const word = typeof answer === "object" && answer !== null ? Reflect.get(answer, keyOf(call.approval_id)) : null
@@ -77,42 +77,25 @@ export function decisionsOf({ calls }: Pending, { answer }: Extract<Part, { type
   })
 }
 
-/** The words of somebody who said something else instead of answering. */
-export function otherWords({ answer }: Extract<Part, { type: "input" }>): string | undefined {
-  return typeof answer === "string" && answer.trim() !== "" ? answer : undefined
-}
-
-/**
- * The conversation as the AI SDK goes on from it: it runs what was approved, with the arguments as the person left them,
- * and tells the model what was refused. With `words` nothing was approved, and they come after.
- */
-export function messagesAfter(pending: Pending, decisions: readonly Decision[], words?: string): ModelMessage[] {
+/** The conversation as the AI SDK goes on from it: it runs what was approved, as the person left it, and tells the model what was refused. */
+export function messagesAfter({ messages }: Pending, decisions: readonly Decision[]): ModelMessage[] {
   const edited = new Map(decisions.map(({ tool_call_id, input }) => [tool_call_id, input]))
-  const before = pending.messages.map((message, place) => {
-    // Some services name each step's first call the same: only the last message has those that are meant.
-    if (message.role !== "assistant" || typeof message.content === "string") return message
-    if (place !== pending.messages.findLastIndex(({ role }) => role === "assistant")) return message
+  // Some services name each step's first call the same: only the last message has those that are meant.
+  const last = messages.findLastIndex(({ role }) => role === "assistant")
+  const before = messages.map((message, place) => {
+    if (place !== last || message.role !== "assistant" || typeof message.content === "string") return message
     const content = message.content.map((part) =>
       part.type === "tool-call" && edited.has(part.toolCallId) ? { ...part, input: edited.get(part.toolCallId) } : part,
     )
     return { ...message, content }
   })
-  const answers: ToolModelMessage = {
-    role: "tool",
-    content: decisions.map(({ approval_id, approved, comment }) => ({
-      ...{ type: "tool-approval-response" as const, approvalId: approval_id, approved },
-      ...(approved ? {} : { reason: refusal(comment) }),
-    })),
-  }
-  if (words === undefined) return [...before, answers]
-  const refused = decisions.map(({ tool_call_id, name, comment }) => ({
-    ...{ type: "tool-result" as const, toolCallId: tool_call_id, toolName: name },
-    output: { type: "execution-denied" as const, reason: refusal(comment) },
+  const content = decisions.map(({ approval_id, approved, comment }) => ({
+    ...{ type: "tool-approval-response" as const, approvalId: approval_id, approved },
+    ...(approved ? {} : { reason: refusal(comment) }),
   }))
-  return [...before, { ...answers, content: [...answers.content, ...refused] }, { role: "user", content: words }]
+  return [...before, { role: "tool", content }]
 }
 
 function refusal(comment: string | undefined): string {
-  const words = comment ? `, and said: ${comment}` : "."
-  return `It was not called. The person did not allow it${words}`
+  return `It was not called. The person did not allow it${comment ? `, and said: ${comment}` : "."}`
 }

@@ -29,15 +29,11 @@ export default defineHandler({
     })
     const beginning = toolbox && (await beginningOf(context, toolbox))
     if (!beginning || signal.aborted) return
-    const { decisions, words, messages, since, question_id = message.id, asked = textOf(message) } = beginning
+    const { decisions, messages, since, question_id = message.id, asked = textOf(message) } = beginning
     // Nothing of what was asked about can be answered for once more.
     if (decisions.length > 0) yield { type: "checkpoint", checkpoint: { pending: null } }
-    for (const call of decisions) {
-      if (call.approved) yield toolEvent(call, "running")
-      else if (words !== undefined) yield toolEvent(call, "denied")
-    }
-    const before = words === undefined ? decisions : []
-    const done = yield* takeSteps({ options, messages, toolbox, before, clock, signal, deadline })
+    for (const call of decisions) if (call.approved) yield toolEvent(call, "running")
+    const done = yield* takeSteps({ options, messages, toolbox, before: decisions, clock, signal, deadline })
     if (!done || done.waiting.length === 0) return
     const pending = { question_id, asked, messages: [...since, ...done.said], calls: done.waiting }
     yield { type: "checkpoint", checkpoint: JSON.parse(JSON.stringify({ pending })) }

@@ -2,7 +2,7 @@
 import type { ModelMessage } from "ai"
 import type { HandlerContext, Spoken } from "../handler.ts"
 import { toModelMessages } from "../messages.ts"
-import { Checkpoint, type Decision, decisionsOf, messagesAfter, otherWords, type Pending } from "./approval.ts"
+import { Checkpoint, type Decision, decisionsOf, messagesAfter, type Pending } from "./approval.ts"
 import type { AssistantOptions } from "./options.ts"
 import { recall } from "./recall.ts"
 import type { Toolbox } from "./toolbox.ts"
@@ -14,8 +14,6 @@ export interface Beginning {
   readonly since: readonly ModelMessage[]
   /** On the calls that waited. */
   readonly decisions: readonly Decision[]
-  /** What the person said instead of answering. */
-  readonly words?: string | undefined
   /** Of the message that the work began with, and what it said; left out: of this one. */
   readonly question_id?: string
   readonly asked?: string
@@ -27,7 +25,7 @@ export async function beginningOf(context: Context, toolbox: Toolbox): Promise<B
   const { message, checkpoint, history } = context
   const pending = Checkpoint.safeParse(checkpoint).data?.pending
   const answer = message.parts.find((part) => part.type === "input")
-  // A file, say, that is sent while the question stays open: it waits on.
+  // A file, or other words, while the question stays open (P6.7): the calls wait on.
   if (!pending || !answer) {
     return { messages: await conversation(context, message, history), since: [], decisions: [] }
   }
@@ -35,11 +33,10 @@ export async function beginningOf(context: Context, toolbox: Toolbox): Promise<B
     const gone = decision.approved && toolbox.describe(decision.name) === undefined
     return gone ? { ...decision, approved: false, comment: "The tool is not there any more." } : decision
   })
-  const words = otherWords(answer)
-  const since = messagesAfter(pending, decisions, words)
+  const since = messagesAfter(pending, decisions)
   const { question_id, asked } = pending
   const messages = [...(await conversationBefore(context, pending)), ...since]
-  return { messages, since, decisions, words, question_id, asked }
+  return { messages, since, decisions, question_id, asked }
 }
 
 function conversation(
