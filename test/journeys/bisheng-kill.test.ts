@@ -62,3 +62,49 @@ test("[P4.5] kill -9 while a workflow streams: its turn ends as instance_lost wi
   expect(fake.sent("/api/v2/workflow/stop")).toEqual([{ workflow_id, session_id: old?.id }])
   expect(fake.workflows.runs.length).toBe(2)
 }, 20_000)
+
+test("[P6.9] kill -9 while Linsight works: after the restart the work is told of as it is, once, and it is the same work", async () => {
+  await using folder = await temporaryFolder()
+  await using fake = new FakeBisheng()
+  const opened = Promise.withResolvers<void>()
+  fake.linsight.publish(async (run) => {
+    run.generate([{ id: "t1", name: "Look" }])
+    run.start("t1")
+    run.think("t1", "thinking:1", "First thought. ")
+    run.step("t1", { call_id: "c1", name: "search", status: "end", output: "found" })
+    await opened.promise
+    run.think("t1", "thinking:2", "Second thought.")
+    run.step("t1", { call_id: "c2", name: "write", status: "end", output: "ok" })
+    run.end("t1", "done")
+    run.finish(`Answer to ${run.said}`)
+  })
+  const options = { base_url: fake.url, cookie_token: fake.linsight.token }
+  const flow = { flow_id: "*", chat_type: "LINSIGHT", handler: "bisheng_linsight", options }
+  await using first = await start(folder.path, flow)
+  const client = await connect(first, folder.path, "LINSIGHT")
+  await client.say("question", "m1")
+  await client.next("progress", ({ data }) => data.kind === "tool")
+  first.kill("SIGKILL")
+  await first.exited
+  await fake.when(() => fake.linsight.readers === 0, "the old reader to be gone")
+  // What happens meanwhile goes to nobody; Bisheng's rows have it.
+  opened.resolve()
+  await fake.when(() => !fake.linsight.running, "the work to end")
+  for (const run of fake.linsight.runs) run.events.length = 0
+  await using second = await start(folder.path, flow)
+  const back = await connect(second, folder.path, "LINSIGHT")
+  await back.join({ cursor: 0 })
+  await back.seen(4)
+  const result = back.events.find(({ type }) => type === "result")
+  if (result?.type !== "result") throw new Error("there is no answer")
+  expect(result.data).toMatchObject({ message: "Answer to question", state: "completed" })
+  const parts = result.data.parts.map((part) =>
+    "text" in part ? part.text : "tool_call_id" in part ? part.tool_call_id : part.type,
+  )
+  expect(parts).toEqual(["First thought. Second thought.", "step", "c1", "c2"])
+  expect(back.events.filter(({ type }) => type === "end")).toMatchObject([{ data: { state: "completed" } }])
+  for (const name of ["submit", "start-execute"]) {
+    expect(fake.sent(`/api/v1/linsight/workbench/${name}`).length).toBe(1)
+  }
+  expect(`${first.err}${second.err}`).not.toContain(fake.linsight.token)
+}, 20_000)

@@ -13,7 +13,7 @@ const Chunk = z.looseObject({
     z.looseObject({ delta: Said.nullish(), message: Said.nullish(), finish_reason: z.string().nullish() }),
   ),
 })
-const Failed = z.looseObject({ error: z.looseObject({ message: z.string().nullish(), code: z.unknown() }) })
+const Failed = z.looseObject({ error: z.looseObject({ message: z.string().nullish(), code: z.unknown().optional() }) })
 
 /** How Bisheng begins the words of an error that it says in place of an answer (a mistranslation of its own). */
 const errorWords = "Error-free: "

@@ -11,7 +11,7 @@ const unauthorized = new Set([401, 403, 19103, 19104, 20001, 20004])
 /** Not published, or taken offline. */
 const offline = new Set([10421, 13002, 13010])
 
-const Said = z.object({ status_code: z.number(), status_message: z.unknown() })
+const Said = z.object({ status_code: z.number(), status_message: z.unknown().optional() })
 /** How pydantic tells what is wrong with a body; `input`, which repeats what the person said, is left out. */
 const Issues = z.array(z.object({ loc: z.array(z.union([z.string(), z.number()])), msg: z.string() }))
 

@@ -51,7 +51,11 @@ export interface Service {
 /** Bytes of an answer that is not a stream. */
 const largest = 16 * 1024 * 1024
 
-export const Envelope = z.looseObject({ status_code: z.number(), status_message: z.unknown(), data: z.unknown() })
+export const Envelope = z.looseObject({
+  status_code: z.number(),
+  status_message: z.unknown().optional(),
+  data: z.unknown().optional(),
+})
 
 export function createService({ base_url, headers, cookie_token }: ServiceOptions): Service {
   const cookie = cookie_token === undefined ? {} : { cookie: `access_token_cookie=${cookie_token}` }

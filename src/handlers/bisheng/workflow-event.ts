@@ -12,7 +12,7 @@ export type Option = z.infer<typeof Option>
 const Item = z.looseObject({
   key: z.string(),
   type: z.string(),
-  value: z.unknown(),
+  value: z.unknown().optional(),
   label: Text,
   multiple: nullable(z.boolean()),
   required: nullable(z.boolean()),
@@ -30,7 +30,7 @@ export const WorkflowEvent = z.looseObject({
   node_execution_id: Text,
   output_schema: nullable(
     z.looseObject({
-      message: z.unknown(),
+      message: z.unknown().optional(),
       reasoning_content: Text,
       output_key: Text,
       files: nullable(z.array(z.union([File, z.string().transform((url) => File.parse({ url }))]).nullable())),
@@ -47,6 +47,6 @@ export const WorkflowStream = z.looseObject({
 
 /** What a workflow that failed says in `close`: an object, in old versions a string. */
 export const Failure = z.union([
-  z.looseObject({ status_code: z.number(), status_message: z.unknown(), data: z.unknown() }),
+  z.looseObject({ status_code: z.number(), status_message: z.unknown().optional(), data: z.unknown().optional() }),
   z.string().transform((status_message) => ({ status_code: 500, status_message, data: undefined })),
 ])

@@ -85,7 +85,10 @@ export class WorkflowTalk {
       if (session_id !== undefined && told !== session_id) yield running(session_id)
       told = session_id
       this.#noticeRestart(event)
-      yield* this.#speech.hear(event)
+      for (const said of this.#speech.hear(event)) {
+        this.#context.signal.throwIfAborted()
+        yield said
+      }
       if (event.event === "close") {
         yield* this.#closed(event, session_id ?? "")
         return undefined
