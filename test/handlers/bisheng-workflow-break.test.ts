@@ -6,6 +6,7 @@ import { silentLog } from "../../src/log.ts"
 import { FakeClock, turnOfTheLoop } from "../support/clock.ts"
 import { envelope } from "../support/fake-bisheng/wire.ts"
 import * as up from "../support/fake-bisheng/workflow-script.ts"
+import { until } from "../support/until.ts"
 import { of, scene, textOf, workflow_id } from "./bisheng-scene.ts"
 
 const invoke = "/api/v2/workflow/invoke"
@@ -98,14 +99,19 @@ test("a workflow that fails says so, in the new form and the old; the reason is 
 test("a stream that ends or breaks without a word is a lost run; it is stopped, and the next message begins another", async () => {
   for (const end of [{ vanish: true } as const, { broken: true } as const]) {
     let lost = true
+    const read = Promise.withResolvers<void>()
     await using chat = scene(function* () {
       const { user_input } = yield up.dialog()
       yield up.delta("So far ")
+      // A connection that breaks takes along what was not read yet.
+      if (lost) yield { wait: read.promise }
       if (lost) yield end
       if (lost) yield { wait: new Promise(() => undefined) }
       yield up.streamEnd(`So far ${user_input}`)
     })
-    const { error, events } = await chat.say("one")
+    const { error, events } = await chat.say("one", [], {}, ({ type }) => {
+      if (type === "text") read.resolve()
+    })
     expect(error).toMatchObject({ code: "engine_lost", row: { retry: true } })
     expect(textOf(events)).toBe("So far ")
     await chat.fake.quiet()
@@ -159,11 +165,13 @@ test("silence for too long is engine_timeout, at the beginning and in the middle
       if (type === "text") said.resolve()
     })
     await (first ? chat.fake.when(() => chat.fake.workflows.readers === 1, "the request") : said.promise)
-    let over = false
-    void turn.then(() => {
-      over = true
-    })
-    while (!over) await clock.advance(1000)
+    await until(() => clock.waiting === 1, "the deadline")
+    await clock.advance(first ? 30_000 : 70_000)
+    if (first) {
+      // It waits a little longer, to learn which run is to be stopped; in vain here.
+      await until(() => clock.waiting === 1, "the patience of the stop")
+      await clock.advance(5000)
+    }
     expect((await turn).error).toMatchObject({ code: "engine_timeout", params: { seconds: first ? 30 : 70 } })
     if (first) continue
     await chat.fake.quiet()
