@@ -5,7 +5,7 @@ import type { HandlerEvent } from "../handler.ts"
 import { createJoiner } from "../well-formed.ts"
 import { readEventStream } from "./event-stream.ts"
 import { errorOf, refusal } from "./refusal.ts"
-import { isJson, parsed, type Service, textOf } from "./service.ts"
+import { isStream, parsed, type Service, textOf } from "./service.ts"
 
 const Said = z.looseObject({ content: z.string().nullish(), reasoning_content: z.string().nullish() })
 const Chunk = z.looseObject({
@@ -25,7 +25,7 @@ export async function* readCompletion(
   signal: AbortSignal,
 ): AsyncGenerator<HandlerEvent> {
   const { secrets } = service
-  if (!response.ok || isJson(response)) {
+  if (!response.ok || !isStream(response)) {
     const said = parsed(await textOf(response))
     const whole = response.ok ? Chunk.safeParse(said).data?.choices[0]?.message : undefined
     if (!whole) throw refusal({ response, said, secrets })

@@ -1,7 +1,6 @@
 // How Bisheng, or a gateway before it, says no: by HTTP status, or by `status_code` in a JSON envelope with HTTP 200.
 import { z } from "zod"
 import { ChatError, type ErrorParams } from "../../errors.ts"
-import { retryAfter } from "../model-error.ts"
 import type { Secrets } from "./secrets.ts"
 
 /** Too many requests; no free thread for a workflow within 10 s. */
@@ -27,8 +26,8 @@ export function refusal({ response, said, secrets }: Refused): ChatError {
   const status = envelope?.status_code ?? response.status
   const words = wordsOf(envelope?.status_message ?? (typeof said === "string" ? said : undefined))
   const cause = new Error(secrets.hide(`bisheng answered ${status}${words && `: ${words}`}`))
-  const wait = retryAfter({ "retry-after": response.headers.get("retry-after") ?? "" }, 0)
-  return errorOf(status, cause, wait)
+  const wait = Number.parseFloat(response.headers.get("retry-after") ?? "")
+  return errorOf(status, cause, wait >= 0 ? Math.min(wait, 3600) * 1000 : undefined)
 }
 
 /** What a code of Bisheng's means, whichever way it came. */

@@ -40,11 +40,11 @@ export interface Service {
   readonly base_url: string
   readonly headers: Readonly<Record<string, string>>
   readonly secrets: Secrets
-  /** The answer when it is one of success that is not JSON: a stream. Throws a ChatError for any other. */
+  /** The answer when it is a stream: JSON, or a login page, is none. Throws a ChatError then. */
   stream(request: ServiceRequest): Promise<Response>
   /** The `data` of the answer's envelope. Throws a ChatError when the envelope, or the status, says that it was refused. */
   call(request: ServiceRequest): Promise<unknown>
-  /** As `stream`, but JSON is an answer as well. */
+  /** The answer, whatever it is. */
   send(request: ServiceRequest): Promise<Response>
 }
 
@@ -83,7 +83,7 @@ export function createService({ base_url, headers, cookie_token }: ServiceOption
     ...{ base_url, headers: all, secrets, send },
     async stream(request) {
       const response = await send(request)
-      if (!response.ok || isJson(response)) throw await refused(response)
+      if (!response.ok || !isStream(response)) throw await refused(response)
       return response
     },
     async call(request) {
@@ -97,8 +97,8 @@ export function createService({ base_url, headers, cookie_token }: ServiceOption
   }
 }
 
-export function isJson(response: Response): boolean {
-  return response.headers.get("content-type")?.includes("json") ?? false
+export function isStream(response: Response): boolean {
+  return response.headers.get("content-type")?.includes("event-stream") ?? false
 }
 
 /** The body, as far as it is not too large to be looked at. */

@@ -29,9 +29,15 @@ export async function pathsOf(deps: UploadDeps, path: string, files: unknown): P
   const paths: string[] = []
   for (const file of wanted) {
     if (file.file_id === undefined) paths.push(file.url ?? "")
-    else paths.push(Uploaded.parse(await upload(deps, path, await contentOf(deps, file.file_id, file))).file_path)
+    else paths.push(pathOf(await upload(deps, path, await contentOf(deps, file.file_id, file))))
   }
   return paths
+}
+
+function pathOf(answer: unknown): string {
+  const { data } = Uploaded.safeParse(answer)
+  if (data) return data.file_path
+  throw new ChatError("engine_failed", { cause: new Error("bisheng took a file and did not say where it is") })
 }
 
 /** Sends a file as a form; gives the answer's data. */

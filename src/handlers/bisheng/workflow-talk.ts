@@ -129,7 +129,8 @@ export class WorkflowTalk {
 
   /** What the next turn begins with: a question that was refused its answer is still open. */
   after({ code }: ChatError): Checkpoint {
-    const lost = code === "engine_lost" || code === "engine_timeout"
+    const asked = this.#run.session_id !== undefined
+    const lost = asked && (code === "engine_lost" || code === "engine_timeout")
     const open = this.#answered ?? (this.#known?.state === "waiting" ? this.#known : undefined)
     return open && !this.#run.begun && !lost ? open : { state: "gone" }
   }
@@ -168,10 +169,19 @@ export class WorkflowTalk {
 
   async #inputFor(waiting: Waiting): Promise<Request | undefined> {
     const { message, files, options, signal } = this.#context
-    const deps: UploadDeps = { service: this.#service, files, message, max_file_bytes: options.max_file_bytes, signal }
-    const path = `/api/v1/upload/workflow/${options.workflow_id}`
-    const input = await inputFor(waiting, this.#answerTo(waiting), (wanted) => pathsOf(deps, path, wanted))
-    return input && { session_id: waiting.session_id, message_id: waiting.message_id, input }
+    const { max_file_bytes, workflow_id, first_event_timeout_s } = options
+    const deps: UploadDeps = {
+      ...{ service: this.#service, files, message, max_file_bytes },
+      signal: AbortSignal.any([signal, this.#deadline.signal]),
+    }
+    const path = `/api/v1/upload/workflow/${workflow_id}`
+    this.#deadline.arm(first_event_timeout_s)
+    try {
+      const input = await inputFor(waiting, this.#answerTo(waiting), (wanted) => pathsOf(deps, path, wanted))
+      return input && { session_id: waiting.session_id, message_id: waiting.message_id, input }
+    } finally {
+      this.#deadline.disarm()
+    }
   }
 
   #answerTo({ kind, keys }: Waiting): unknown {
