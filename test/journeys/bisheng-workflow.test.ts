@@ -1,5 +1,6 @@
 // A Bisheng workflow behind this service: its events, its questions, stops, losses and restarts, as a device sees them.
 import { expect, test } from "bun:test"
+import { keep } from "../files/support.ts"
 import type { TestClient } from "../support/client.ts"
 import { FakeBisheng } from "../support/fake-bisheng/server.ts"
 import { envelope } from "../support/fake-bisheng/wire.ts"
@@ -212,4 +213,27 @@ test("a session that ended begins again with the next message, and one that was 
   expect(forgotten.answer?.message).toContain("has begun again")
   await answer(client, { name: "Bob" })
   expect((await over(client)).answer?.message).toBe("2: Bob")
+})
+
+test("files that are kept here reach the workflow, with a message and in a form's field, under their names", async () => {
+  const got: unknown[] = []
+  await using scenery = await scene(function* () {
+    const dialog = yield up.dialog()
+    got.push(dialog.dialog_files_content)
+    const form = yield up.form([up.fileItem("file_1a2b", "Doc", { multiple: true })])
+    got.push(form.file_1a2b)
+    yield up.outputMsg("Read.")
+  })
+  const { client, chat, fake } = scenery
+  const [{ file_id: one }, { file_id: two }] = [
+    await keep(chat, "first", "one.txt"),
+    await keep(chat, "second", "two.txt"),
+  ]
+  await client.ask({ type: "message", data: { kind: "file", text: "read", files: [{ file_id: one }] } })
+  await over(client)
+  await answer(client, { file_1a2b: [one, two] })
+  expect((await over(client)).answer?.message).toBe("Read.")
+  const paths = got.flat().map(String)
+  expect(paths.map((path) => path.split("/").at(-1))).toEqual(["one.txt", "one.txt", "two.txt"])
+  expect(paths.map((path) => fake.workflows.uploaded(path))).toEqual(["first", "first", "second"])
 })
