@@ -8,6 +8,9 @@ export const builtIn: Readonly<Record<string, () => Promise<{ readonly default: 
   model: () => import("./model.ts"),
   assistant: () => import("./assistant/assistant.ts"),
   ag_ui: () => import("./ag-ui/ag-ui.ts"),
+  bisheng_workflow: () => import("./bisheng-workflow.ts"),
+  bisheng_assistant: () => import("./bisheng-assistant.ts"),
+  bisheng_linsight: () => import("./bisheng-linsight.ts"),
 }
 
 /** Those whose options are completed with the configuration's model. */
