@@ -55,8 +55,9 @@ export class Emitter {
       if (!event) return
       const { trace_id, create_time, session_id } = append
       const body = append.messages.find((message) => message.id === event.ref)
+      const data = event.kind === "status" ? told(event.data, appended) : event.data
       const logged = {
-        event: { ...event, seq, session_id, trace_id, create_time },
+        event: { ...event, data, seq, session_id, trace_id, create_time },
         message: body ? placed(body, seq, appended) : null,
       }
       this.#bus.publish(session.id, frameOf(session.chat_id, logged))
@@ -71,4 +72,9 @@ export class Emitter {
   checkpoint(checkpoint: Checkpoint): Promise<boolean> {
     return this.#writer.checkpoint(checkpoint)
   }
+}
+
+/** What the commit alone could find out is part of the event, in the store as here. */
+function told(data: unknown, { counters }: Appended): unknown {
+  return counters && typeof data === "object" ? { ...data, counters } : data
 }

@@ -80,6 +80,7 @@ function told(view: ChatView, status: Status, now: number): ChatView {
     ...(is("topic") ? { topic: status.topic } : {}),
     ...(is("logo") ? { logo: status.logo } : {}),
     ...(is("branch") ? { head: status.head } : {}),
+    ...status.counters,
     ...(is("deleted") ? { deleted_at: timestamp(now) } : {}),
   }
   const after = {

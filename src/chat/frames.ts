@@ -34,7 +34,7 @@ export function frameOf(chat_id: string, { event, message }: LoggedEvent): Durab
 /** A deleted message keeps its place and shows nothing (P4.3). */
 export function shown(message: Message): Message {
   if (!message.deleted_at) return message
-  return { ...message, message: null, parts: [], extra: null, usage: null }
+  return { ...message, message: null, parts: [], extra: null, comment: null, usage: null }
 }
 
 export function openTurnOf(turn: TurnRow): OpenTurn {

@@ -1,4 +1,4 @@
-// Changing a message that is there: a person rewrites one that still waits in line, or says how they like an answer. Each
+// Changing a message that is there: a person rewrites one that still waits in line, or says what they think of an answer. Each
 // is one durable event, so that every device shows the same.
 import { ChatError } from "../errors.ts"
 import type { Language } from "../language/language.ts"
@@ -73,7 +73,7 @@ async function editRefusal(db: Database, chat: LiveChat, message_id: string, tex
   return new ChatError(waits && now?.message !== text ? "conflict" : "not_waiting")
 }
 
-/** Says how an answer is liked (P6.11). Throws `not_found`, `id_conflict`. */
+/** Says what somebody thinks of an answer (P6.11). Throws `not_found`, `id_conflict`. */
 export async function rateMessage(deps: ReviseDeps, incoming: Incoming<Feedback>): Promise<Accepted> {
   return onceOnly(deps.db, incoming, await tryRate(deps, incoming))
 }
@@ -81,19 +81,36 @@ export async function rateMessage(deps: ReviseDeps, incoming: Incoming<Feedback>
 async function tryRate({ db, emitter }: ReviseDeps, incoming: Incoming<Feedback>): Promise<Accepted | ChatError> {
   const { chat, caller, client_id, said } = incoming
   const { message_id } = said
+  const gone = new ChatError("not_found", { params: { what: "message" } })
   const message = await messageOf(db, chat.session.id, message_id)
-  if (!message || message.deleted_at || !message.is_bot)
-    return new ChatError("not_found", { params: { what: "message" } })
-  const { liked = message.liked } = said
-  if (message.liked === liked) return unchanged
-  const data: Status = { ...statusOf(chat, ["messages"]), feedback: { message_id, liked } }
+  if (!message || message.deleted_at || !message.is_bot) return gone
+  const opinion = opinionOf(said)
+  if (isSo({ ...message, ...opinion }, message)) return unchanged
+  const data: Status = { ...statusOf(chat, ["messages"]), feedback: { message_id, ...opinion } }
   const { seqs } = await emitter.append(chat.session, {
     trace_id: caller.trace_id,
     guard: client_id === null ? {} : { revised_once: client_id },
     events: [{ kind: "status", ref: message_id, data: named(data, client_id) }],
-    rate_message: { id: message_id, liked },
+    rate_message: { id: message_id, ...opinion },
   })
-  return seqs[0] === undefined ? new ChatError("chat_deleted") : { seq: seqs[0], dup: false }
+  return seqs[0] === undefined ? gone : { seq: seqs[0], dup: false }
+}
+
+type Opinion = Omit<NonNullable<Status["feedback"]>, "message_id">
+
+/** What was said, and nothing of what was not. */
+function opinionOf({ liked, comment, copied }: Feedback): Opinion {
+  return {
+    ...(liked === undefined ? {} : { liked }),
+    ...(comment === undefined ? {} : { comment: comment || null }),
+    ...(copied === undefined ? {} : { copied }),
+  }
+}
+
+type Judged = { readonly [Key in keyof Opinion]?: Opinion[Key] | boolean }
+
+function isSo(a: Judged, b: Judged): boolean {
+  return a.liked === b.liked && a.comment === b.comment && a.copied === b.copied
 }
 
 function named(data: Status, client_id: string | null): Status {
@@ -112,20 +129,25 @@ export async function onceOnly(
   const refused = now instanceof ChatError
   if (client_id !== null && (refused || now.dup)) {
     const earlier = await revisionByClientId(db, chat.session.id, client_id)
-    if (earlier && !saysTheSame(earlier, said)) throw new ChatError("id_conflict")
+    if (earlier && !(await saysTheSame(db, earlier, said))) throw new ChatError("id_conflict")
     if (earlier) return { seq: earlier.seq, dup: true }
   }
   if (refused) throw now
   return now
 }
 
-function saysTheSame({ ref, data }: EventRow, said: Revision): boolean {
+async function saysTheSame(db: Database, { ref, session_id, data }: EventRow, said: Revision): Promise<boolean> {
   const { edited_message, feedback, regenerated, changed } = data as Status
   // Without a message it was the last one of that time.
   if (said.kind === "regenerate") return regenerated !== undefined
   if (said.kind === "switch") return changed.includes("branch") && !regenerated && ref === said.message_id
   if (ref !== said.message_id) return false
-  if (said.kind === "feedback") return feedback?.liked === said.liked
   // The text of an edit is gone with its message (P4.3); then it is compared no more.
-  return edited_message ? edited_message.message === said.text : !feedback
+  if (said.kind === "edit") return edited_message ? edited_message.message === said.text : !feedback
+  if (!feedback) return false
+  const opinion = opinionOf(said)
+  if (isSo(feedback, opinion)) return true
+  // So are the words about it.
+  const message = await messageOf(db, session_id, said.message_id)
+  return message?.deleted_at != null && isSo({ ...feedback, comment: null }, { ...opinion, comment: null })
 }

@@ -7,7 +7,7 @@ import { ChatError } from "../errors.ts"
 import type { FileKeeper } from "../files/keeper.ts"
 import type { Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
-import type { Said } from "../protocol/client-frame.ts"
+import type { ClientFrameOf } from "../protocol/client-frame.ts"
 import type { Flow } from "../protocol/rest-flows.ts"
 import type { InterruptResult, Service, Status } from "../protocol/server-frame.ts"
 import type { ChatType, Session } from "../protocol/session.ts"
@@ -17,6 +17,7 @@ import { type Env, refuse } from "./answer.ts"
 import { answerLinkRoutes } from "./answer-link.ts"
 import { bearer } from "./bearer.ts"
 import { docsRoutes } from "./docs.ts"
+import { feedbackRoute } from "./feedback.ts"
 import { fileRoutes } from "./files.ts"
 import { flowsRoutes } from "./flows.ts"
 import { crossOrigin, secureHeaders } from "./headers.ts"
@@ -30,8 +31,6 @@ import { searchRoutes } from "./search.ts"
 import { sessionRoutes } from "./sessions.ts"
 import { statisticsRoutes } from "./statistics.ts"
 import { connectRoute, turnRoutes } from "./turns.ts"
-
-type SaidInput = Extract<Said, { kind: "input" }>
 
 /** What REST asks of the live chats. Sessions passed in were found for the caller; who asks is passed on all the same. */
 export interface ChatPort {
@@ -61,12 +60,12 @@ export interface ChatPort {
     request: { turn_id?: string; wait_ms: number; trace_id: string },
   ): Promise<{ result: InterruptResult; turn_id: string | null }>
   status(session: Session): Promise<Status>
-  /** Takes a message as a socket's; an earlier one with the same `id` is its `dup`. */
+  /** Takes a message as a socket's, after the commit; an earlier one with the same `id` is its `dup`. */
   handleMessage(
     session_id: string,
-    frame: { data: SaidInput; id?: string },
-    caller: { principal: Principal; language: Language; trace_id: string },
-  ): Promise<{ seq: number | null; dup: boolean }>
+    frame: Pick<ClientFrameOf<"message">, "data" | "id">,
+    caller: { readonly principal: Principal; readonly language: Language; readonly trace_id: string },
+  ): Promise<{ readonly seq: number | null; readonly dup: boolean }>
   /** How the instance is doing. */
   readonly service: Service
   /** The instance is shutting down. */
@@ -105,6 +104,7 @@ export function createApp(deps: AppDeps) {
     app
       .route("/", sessionRoutes(deps))
       .route("/", messageRoutes(deps))
+      .route("/", feedbackRoute(deps))
       .route("/", turnRoutes(deps))
       .route("/", inputRoutes(deps))
       .route("/", answerLinkRoutes(deps))

@@ -3,7 +3,7 @@ import { z } from "zod"
 import { ErrorBody } from "./error.ts"
 import { ChatId, ClientId, Cursor, MessageId, Seq, Timestamp, TurnId, UserId } from "./ids.ts"
 import { Message, OtherPart, StepPart, ToolPart } from "./message.ts"
-import { Lifecycle, Session, SessionState } from "./session.ts"
+import { Counters, Lifecycle, Session, SessionState } from "./session.ts"
 import { OpenTurn, Question, TurnOver } from "./turn.ts"
 
 /** The devices that look at the chat, on all instances, and whose they are: of the moment (P5.9). */
@@ -92,6 +92,8 @@ export const Status = z.object({
       copied: z.literal(true).optional(),
     })
     .optional(),
+  /** With `feedback` and `deleted_messages`: of the session, as they are now (P6.11). */
+  counters: Counters.optional(),
   /** With `changed: ["branch"]`: this question is answered once more, in this turn (P6.12). */
   regenerated: z.object({ message_id: MessageId, turn_id: TurnId, create_time: Timestamp }).optional(),
   /** The `id` of the frame that asked for the edit or the feedback; it stays when the text is gone (P4.3). */

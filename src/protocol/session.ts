@@ -18,6 +18,11 @@ export type Lifecycle = z.infer<typeof Lifecycle>
 export const Topic = Text.max(200)
 export const Logo = Text.max(500)
 
+const number = z.int().min(0)
+/** Answers that are liked, that are disliked, that were copied; what is deleted is not counted. */
+export const Counters = z.object({ likes: number, dislikes: number, copies: number })
+export type Counters = z.infer<typeof Counters>
+
 export const Session = z
   .object({
     id: SessionId,
@@ -31,10 +36,7 @@ export const Session = z
     lifecycle: Lifecycle,
     /** The last message of the branch that the conversation goes on from (P6.12); null: it begins anew. */
     head: MessageId.nullable(),
-    /** Answers that are liked, that are disliked, that were copied. */
-    likes: z.int().min(0),
-    dislikes: z.int().min(0),
-    copies: z.int().min(0),
+    ...Counters.shape,
     /** Up to where its owner has read, on whatever device (P7.7). */
     read_seq: z.int().min(0),
     /** The highest `seq` of the chat; 0 = no event yet. */

@@ -3,6 +3,7 @@
 import type { InStatement } from "@libsql/client"
 import type { Append } from "./append.ts"
 import { jsonParameter } from "./json.ts"
+import { isRatable, ratingStatements } from "./rating-statements.ts"
 
 // SQLite renders a json_each value anew each time it is named (3.45): without `materialized` a batch takes three times as long.
 const appends = "with a as materialized (select value from json_each(?1))"
@@ -12,7 +13,9 @@ const accepted = `from a
   join sessions s on s.id = a.value ->> 'session_id'
   join events v on v.session_id = s.id and v.seq = s.last_seq + 1`
 
-type Guarded = Append["guard"] & Pick<Append, "delete_messages" | "drop_turns" | "expire_input">
+const ratings = ratingStatements(appends, accepted)
+
+type Guarded = Append["guard"] & Pick<Append, "delete_messages" | "drop_turns" | "expire_input" | "rate_message">
 
 /** What must hold for an append to happen, by what of it asks for that. */
 const conditions: Record<keyof Guarded, string> = {
@@ -53,15 +56,13 @@ const conditions: Record<keyof Guarded, string> = {
   where (select t.state from turns t where t.id = d.value and t.session_id = s.id) is not 'queued'))`,
   delete_messages: `(a.value ->> '$.delete_messages' is null or exists (select 1 from json_each(a.value, '$.delete_messages') d
   join messages m on m.id = d.value where +m.session_id = s.id and m.deleted_at is null))`,
+  rate_message: isRatable,
 }
 
 /** With the conditions that this batch needs: looking for those that it does not takes a third of the statement's time. */
 function insertEvents(batch: readonly Append[]): string {
   const needed = (Object.keys(conditions) as (keyof Guarded)[]).filter((name) =>
-    batch.some(
-      ({ guard, delete_messages, drop_turns, expire_input }) =>
-        ({ ...guard, delete_messages, drop_turns, expire_input })[name] !== undefined,
-    ),
+    batch.some(({ guard, ...append }) => ({ ...append, ...guard })[name] !== undefined),
   )
   return `${appends}
 insert into events (session_id, seq, kind, ref, data, trace_id, create_time)
@@ -119,10 +120,6 @@ const editMessages = `${appends}
 update messages set message = j.value ->> '$.edit_message.message', parts = j.value -> '$.edit_message.parts'
 from (select a.value ${accepted}) j where messages.id = j.value ->> '$.edit_message.id'`
 
-const rateMessages = `${appends}
-update messages set liked = j.value ->> '$.rate_message.liked'
-from (select a.value ${accepted}) j where messages.id = j.value ->> '$.rate_message.id'`
-
 // The idle chat's new turn is running at once: one commit, not two, between a question and the bot.
 const insertTurns = `${appends},
 n as materialized (select a.value ->> '$.new_turn.id' as id, s.id as session_id,
@@ -172,10 +169,11 @@ from (select s.id as session_id, m.value as id, a.value ->> 'create_time' as at 
   join json_each(a.value, '$.delete_messages') m) d
 where messages.id = d.id and +messages.session_id = d.session_id and messages.deleted_at is null`
 
-// A text that somebody gave a message while it waited is gone with the message (P4.3). The id of the edit stays (P3.3).
+// A text that somebody gave a message while it waited, and what was written about it, are gone with the message (P4.3). The
+// id of the edit stays (P3.3).
 const forgetEdits = `${appends},
 d as materialized (select s.id as session_id, m.value as id ${accepted} join json_each(a.value, '$.delete_messages') m)
-update events set data = json_remove(events.data, '$.edited_message')
+update events set data = json_remove(events.data, '$.edited_message', '$.feedback.comment')
 from d where events.session_id = d.session_id and events.ref = d.id and events.kind = 'status'`
 
 const rarely = ["topic", "logo", "deleted_at"] as const
@@ -224,10 +222,16 @@ const steps = {
   inputs: { sql: insertInputs, needed: (append: Append) => append.new_input !== undefined },
   answers: { sql: answerInputs, needed: (append: Append) => append.answer_input !== undefined },
   edits: { sql: editMessages, needed: (append: Append) => append.edit_message !== undefined },
-  ratings: { sql: rateMessages, needed: (append: Append) => append.rate_message !== undefined },
+  counters: { sql: ratings.count, needed: isCounted },
+  counters_told: { sql: ratings.tell, needed: isCounted },
+  ratings: { sql: ratings.rate, needed: (append: Append) => append.rate_message !== undefined },
   deletions: { sql: deleteMessages, needed: (append: Append) => append.delete_messages !== undefined },
   edits_gone: { sql: forgetEdits, needed: (append: Append) => append.delete_messages !== undefined },
   sessions: { sql: updateSessions, needed: () => true },
+}
+
+function isCounted({ rate_message, delete_messages }: Append): boolean {
+  return rate_message !== undefined || delete_messages !== undefined
 }
 
 /** The statements of one batch. No two appends may be of the same session: numbers and guards count on it. */

@@ -90,7 +90,13 @@ export interface Append {
   /** The message joins the question of a turn that waits. */
   readonly merge?: { readonly turn_id: string; readonly message_id: string }
   readonly edit_message?: Pick<NewMessage, "id" | "message" | "parts">
-  readonly rate_message?: { readonly id: string; readonly liked: number }
+  /** Somebody's opinion of a message that is there; what is left out stays as it is. */
+  readonly rate_message?: {
+    readonly id: string
+    readonly liked?: number | undefined
+    readonly comment?: string | null | undefined
+    readonly copied?: true | undefined
+  }
   /** Keeps the wish to stop a turn, so that it survives a crash. */
   readonly stop_turn?: string
   readonly new_input?: Pick<InputRow, "id" | "turn_id" | "prompt" | "fields" | "expires_at">

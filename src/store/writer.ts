@@ -1,7 +1,8 @@
 // Group commit: one batch in flight; what arrives meanwhile goes into the next. One disk flush or one round trip to the
 // primary serves everybody who waits, and a chat's appends keep their order.
-import type { InStatement, ResultSet } from "@libsql/client"
+import type { InStatement, ResultSet, Row } from "@libsql/client"
 import type { Clock } from "../clock.ts"
+import type { Counters } from "../protocol/session.ts"
 import type { Append, NewMessage } from "./append.ts"
 import { appendStatements } from "./append-statements.ts"
 import type { Database } from "./database.ts"
@@ -17,6 +18,8 @@ export interface Appended {
   readonly reply_to?: string | null
   /** The turn that was taken next. */
   readonly claimed?: string
+  /** Of the session, when the append rated or deleted messages; the `status` among its events says them. */
+  readonly counters?: Counters
 }
 
 interface Waiting<Work, Result> {
@@ -125,16 +128,19 @@ export class Writer {
     }
     const turns = new Map(of("turns").map((row) => [String(row.session_id), row]))
     const claims = new Map(of("claims").map((row) => [String(row.session_id), String(row.id)]))
+    const counted = new Map(of("counters").map((row) => [String(row.id), countersOf(row)]))
     for (const { work, resolve } of appends) {
       const turn = turns.get(work.session_id)
       const state = turn?.state
       const claimed = claims.get(work.session_id)
+      const counters = counted.get(work.session_id)
       resolve({
         seqs: (seqs.get(work.session_id) ?? []).sort((a, b) => a - b),
         ...(state === "running" || state === "queued"
           ? { turn_state: state, reply_to: turn?.reply_to === null ? null : String(turn?.reply_to) }
           : {}),
         ...(claimed === undefined ? {} : { claimed }),
+        ...(counters === undefined ? {} : { counters }),
       })
     }
     const ours = new Set(checkpoints.length > 0 ? results.at(-1)?.rows.map((row) => String(row.id)) : [])
@@ -157,6 +163,10 @@ export class Writer {
     for (const checkpoint of checkpoints)
       await this.#commit([], [checkpoint]).catch((fault: unknown) => checkpoint.reject(storeError(fault)))
   }
+}
+
+function countersOf({ likes, dislikes, copies }: Row): Counters {
+  return { likes: Number(likes), dislikes: Number(dislikes), copies: Number(copies) }
 }
 
 /** The first of `waiting` that one batch can hold; at least one, however large it is. */

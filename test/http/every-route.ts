@@ -19,6 +19,11 @@ export const ofOneSession: Record<string, (ref: string, message_id?: string) => 
     method: "DELETE",
     path: `/chat/message/delete?chat_id=${ref}&message_id=${message_id}`,
   }),
+  feedback: (ref, message_id = idOf("msg", 1)) => ({
+    method: "POST",
+    path: "/chat/message/feedback",
+    body: { chat_id: ref, message_id, liked: 1 },
+  }),
   interrupt: (ref) => ({ method: "POST", path: "/chat/interrupt", body: { chat_id: ref } }),
   listInputs: (ref) => ({ method: "GET", path: `/chat/inputs?chat_id=${ref}` }),
   search: (ref) => ({ method: "GET", path: `/chat/search?q=hello&chat_id=${ref}` }),

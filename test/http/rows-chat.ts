@@ -65,6 +65,10 @@ export function rowsChat(db: Database, now: () => number): RowsChat {
       return turn ? { result: "confirmed", turn_id: turn.id } : { result: "too_late", turn_id: null }
     },
     async handleMessage(session_id, { data, id }, { trace_id }) {
+      if (data.kind !== "input") {
+        asked.push({ act: "handleMessage", trace_id, session_id, data, id })
+        return { seq: 1, dup: false }
+      }
       const { input_id = "", answer } = data
       asked.push({
         act: "answer",

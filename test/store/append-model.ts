@@ -1,5 +1,5 @@
 // What appends to one chat add up to, in memory and without SQL: the model that the store is held against.
-import type { SessionState } from "../../src/protocol/session.ts"
+import type { Counters, SessionState } from "../../src/protocol/session.ts"
 import type { Append, NewMessage } from "../../src/store/append.ts"
 import type { Appended } from "../../src/store/writer.ts"
 
@@ -23,6 +23,9 @@ export interface ModelMessage {
   readonly is_bot: boolean
   readonly reply_to: string | null
   deleted: boolean
+  liked: number
+  comment: string | null
+  copied: boolean
 }
 
 /** `refused`: a guard did not hold. `broken`: an id was used before. */
@@ -60,7 +63,7 @@ export class ModelChat {
       if (message && (kind === "message" || kind === "result")) {
         const { id, user_id, client_id, turn_id, is_bot } = message
         const reply_to = this.#followed(message)
-        this.messages.push({ id, seq, once: onceOf(user_id, client_id), turn_id, is_bot, reply_to, deleted: false })
+        this.messages.push({ id, seq, once: onceOf(user_id, client_id), turn_id, is_bot, reply_to, ...fresh })
       }
     })
     const ending = this.turns.find(({ id }) => id === end_turn?.id)
@@ -74,6 +77,11 @@ export class ModelChat {
     if (new_input) this.inputs.push({ id: new_input.id, turn_id: new_input.turn_id, answered_by: null, open: true })
     const answered = this.inputs.find(({ id }) => id === answer_input?.id)
     if (answered && answer_input) Object.assign(answered, { answered_by: answer_input.message_id, open: false })
+    const rated = this.messages.find(({ id }) => id === append.rate_message?.id)
+    const { liked, comment, copied } = append.rate_message ?? {}
+    if (rated && liked !== undefined) rated.liked = liked
+    if (rated && comment !== undefined) rated.comment = comment
+    if (rated && copied) rated.copied = true
     for (const message of this.messages) if (delete_messages.includes(message.id)) message.deleted = true
     this.last_seq += append.events.length
     this.#change(append.session ?? {})
@@ -86,10 +94,22 @@ export class ModelChat {
           }
         : {}),
       ...(claimed ? { claimed: claimed.id } : {}),
+      ...(append.rate_message || append.delete_messages ? { counters: this.counters } : {}),
     }
   }
 
-  #holds({ guard, end_turn, delete_messages }: Append): boolean {
+  /** Counted from the messages, which is what the store's sums must come to. */
+  get counters(): Counters {
+    const of = (holds: (message: ModelMessage) => boolean) =>
+      this.messages.filter((message) => !message.deleted && holds(message)).length
+    return {
+      likes: of(({ liked }) => liked === 1),
+      dislikes: of(({ liked }) => liked === 2),
+      copies: of(({ copied }) => copied),
+    }
+  }
+
+  #holds({ guard, end_turn, delete_messages, rate_message }: Append): boolean {
     const { once, open, fence, stoppable, queued, question, answer, max_open_turns } = guard
     if (answer && !this.messages.some(({ id, is_bot, turn_id }) => id === answer && is_bot && turn_id)) return false
     if (this.deleted && (!fence || end_turn?.id !== fence.turn_id)) return false
@@ -101,6 +121,7 @@ export class ModelChat {
     if (question && !this.inputs.some(({ id, open }) => id === question && open)) return false
     if (delete_messages && !this.messages.some(({ id, deleted }) => delete_messages.includes(id) && !deleted))
       return false
+    if (rate_message && !this.messages.some(({ id, deleted }) => id === rate_message.id && !deleted)) return false
     return max_open_turns === undefined || this.open.length <= max_open_turns
   }
 
@@ -148,6 +169,8 @@ export class ModelChat {
     if (deleted_at) this.deleted = true
   }
 }
+
+const fresh = { deleted: false, liked: 0, comment: null, copied: false }
 
 function onceOf(user_id: number, client_id: string | null): string {
   return client_id === null ? "" : `${user_id} ${client_id}`

@@ -95,6 +95,8 @@ test("no statement of an append, nor of a checkpoint, reads more the longer the 
       "inputs",
       "answers",
       "edits",
+      "counters",
+      "counters_told",
       "ratings",
       "deletions",
       "edits_gone",

@@ -27,6 +27,8 @@ const acts = [
     "branch",
     "again",
     "forget",
+    "rate",
+    "rate",
     "finish",
     "delete",
   ],
@@ -195,6 +197,12 @@ function appendFor(act: (typeof acts)[number], pick: number, session: Session, m
       const answer = one(model.messages.filter(({ is_bot, turn_id }) => is_bot && turn_id))?.id ?? newId("message")
       return questionOf(session, { guard: { open: true, answer } }, { reply_to: answer })
     }
+    case "rate": {
+      const id = one(model.messages)?.id ?? newId("message")
+      const opinion = [{ liked: pick % 3 }, { copied: true as const }, { comment: pick % 2 ? `words ${pick}` : null }]
+      const chosen = opinion.filter((_, place) => (pick >> place) % 2 === 0)
+      return appendOf(session, { rate_message: Object.assign({ id }, ...chosen) })
+    }
     case "finish":
       if (pick % 6 > 0) return appendOf(session)
       return appendOf(session, { guard: { open: true }, session: { state: "ended", lifecycle: "ended" } })
@@ -208,11 +216,13 @@ function expectRows(rows: Awaited<ReturnType<typeof everything>>, { id }: Sessio
   const of = (table: string) => (rows[table] ?? []).filter((row) => row.session_id === id || row.id === id)
   const bySeq = (a: Record<string, unknown>, b: Record<string, unknown>) => Number(a.seq) - Number(b.seq)
   expect(
-    of("sessions").map(({ last_seq, state, lifecycle, topic, head }) => ({ last_seq, state, lifecycle, topic, head })),
+    of("sessions").map(({ last_seq, state, lifecycle, topic, head, likes, dislikes, copies }) => {
+      return { last_seq, state, lifecycle, topic, head, likes, dislikes, copies }
+    }),
   ).toEqual([
     {
       ...{ last_seq: model.last_seq, state: model.state, lifecycle: model.lifecycle },
-      ...{ topic: model.topic, head: model.head },
+      ...{ topic: model.topic, head: model.head, ...model.counters },
     },
   ])
   expect(of("sessions").map(({ deleted_at }) => deleted_at !== null)).toEqual([model.deleted])
@@ -221,8 +231,26 @@ function expectRows(rows: Awaited<ReturnType<typeof everything>>, { id }: Sessio
   expect(
     of("messages")
       .toSorted(bySeq)
-      .map((row) => ({ id: row.id, seq: row.seq, reply_to: row.reply_to, deleted: row.deleted_at !== null })),
-  ).toEqual(model.messages.map(({ id, seq, reply_to, deleted }) => ({ id, seq, reply_to, deleted })))
+      .map((row) => ({
+        id: row.id,
+        seq: row.seq,
+        reply_to: row.reply_to,
+        deleted: row.deleted_at !== null,
+        liked: row.liked,
+        comment: row.comment,
+        copied: row.copied === 1,
+      })),
+  ).toEqual(
+    model.messages.map(({ id, seq, reply_to, deleted, liked, comment, copied }) => ({
+      id,
+      seq,
+      reply_to,
+      deleted,
+      liked,
+      comment,
+      copied,
+    })),
+  )
   expect(
     of("turns")
       .toSorted(bySeq)
