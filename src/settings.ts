@@ -70,6 +70,11 @@ export const ChatConfig = z.strictObject({
   rate_burst: count().default(60),
   /** Seconds that running turns get at shutdown. */
   drain_timeout: numberOf(z.number().min(0).max(300)).default(20),
+  /**
+   * How a chat gets its title when nobody gives it one: asked of the `model`, the first `words` of the first message, or not
+   * at all (`off`). `auto`: model where `model.base_url` is set, else words.
+   */
+  auto_title: z.enum(["auto", "model", "words", "off"]).default("auto"),
   /** Origins of browser pages that may connect, besides loopback ones; `*` = any. */
   allowed_origins: list.default([]),
 })
@@ -157,7 +162,7 @@ export const FlowConfig = z.strictObject({
 })
 export type FlowConfig = z.infer<typeof FlowConfig>
 
-export const Config = z.strictObject({
+const Keys = z.strictObject({
   /** Address to listen on. */
   host: text.default("127.0.0.1"),
   /** TCP port; 0 = any free one. */
@@ -208,5 +213,11 @@ export const Config = z.strictObject({
   files: FilesConfig.prefault({}),
   /** Which bot serves which flow; the first that fits is taken. Default: every flow of type NORMAL. */
   flows: z.array(FlowConfig).optional(),
+})
+
+/** With what must fit together. */
+export const Config = Keys.refine(({ chat, model }) => chat.auto_title !== "model" || model.base_url !== undefined, {
+  path: ["chat", "auto_title"],
+  error: "model needs one: set model.base_url (or MODEL_BASE_URL)",
 })
 export type Config = z.infer<typeof Config>

@@ -23,6 +23,14 @@ async function faultsIn(yaml: string, environment: Environment = {}): Promise<re
 
 const namesOf = (faults: readonly string[]) => faults.map((fault) => fault.split(":")[0])
 
+test("titles by a model need a model", async () => {
+  expect(faultsOf({ CHAT_AUTO_TITLE: "model" })).toEqual([
+    "CHAT_AUTO_TITLE: model needs one: set model.base_url (or MODEL_BASE_URL)",
+  ])
+  expect(faultsOf({ CHAT_AUTO_TITLE: "model", MODEL_BASE_URL: "http://m.test/v1" })).toEqual([])
+  expect(namesOf(await faultsIn("chat: { auto_title: sometimes }"))).toEqual(["chat.auto_title"])
+})
+
 test("every fault is named at once, by the variable", () => {
   const faults = faultsOf({
     ...{ PORT: "70000", HOST: "  ", DATABASE_URL: "mysql://x", DATABASE_REPLICA_URL: "file:x", NATS_URL: "http://n" },

@@ -117,8 +117,10 @@ test("every key of `chat` has a variable of its name", () => {
   for (const key of Object.keys(ChatConfig.shape)) {
     const name = `CHAT_${key.toUpperCase()}`
     expect(unknownVariables({ [name]: "1" })).toEqual([])
-    const { chat } = loadConfig({ [name]: "17" })
-    expect<unknown>(chat[key as keyof ChatConfig]).toEqual(key === "allowed_origins" ? ["17"] : 17)
+    const value = key === "auto_title" ? "off" : "17"
+    const { chat } = loadConfig({ [name]: value })
+    const as = { allowed_origins: ["17"], auto_title: "off" }
+    expect<unknown>(chat[key as keyof ChatConfig]).toEqual(Object.entries(as).find(([name]) => name === key)?.[1] ?? 17)
   }
 })
 

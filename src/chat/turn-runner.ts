@@ -11,6 +11,7 @@ import type { LiveChats } from "./live-chats.ts"
 import type { ManagerDeps } from "./manager-deps.ts"
 import { unasked } from "./policy.ts"
 import { routeOf } from "./route-of.ts"
+import { Titles } from "./titles.ts"
 import { type HeldTurn, type Lease, runTurn, type TurnDeps } from "./turn.ts"
 import { endTurn, type Outcome } from "./turn-end.ts"
 import { limitsOf } from "./turn-limits.ts"
@@ -29,6 +30,7 @@ export interface TurnRunnerDeps extends ManagerDeps {
 export class TurnRunner {
   readonly #deps: TurnRunnerDeps
   readonly #turnDeps: TurnDeps
+  readonly #titles: Titles
   /** One promise for each chat that works here. */
   readonly #working = new Set<Promise<unknown>>()
   /** Turns that were taken and are about to run. */
@@ -43,11 +45,13 @@ export class TurnRunner {
 
   constructor(deps: TurnRunnerDeps) {
     this.#deps = deps
+    this.#titles = new Titles(deps)
     const { db, emitter, registry, filesOf, graphs, clock, log, config, instance } = deps
     this.#turnDeps = {
       ...{ db, emitter, registry, filesOf, graphs, clock, log, instance, closing: this.#closing.signal },
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       ...limitsOf(config.chat),
+      completed: (chat, { trace_id }) => this.#titles.answered(chat, trace_id),
       claim: () => (this.#draining ? undefined : this.lease()),
     }
   }
@@ -119,6 +123,7 @@ export class TurnRunner {
 
   async drain(timeout_ms: number): Promise<void> {
     this.#draining = true
+    this.#titles.close()
     const done = async () => {
       while (this.#working.size > 0) await Promise.all(this.#working)
     }

@@ -45,6 +45,8 @@ export interface TurnDeps extends PatienceDeps {
    * draining: what is in line is left for an instance that stays.
    */
   claim(): Lease | undefined
+  /** A turn came to its good end; whatever this does, nobody waits for it. */
+  completed(chat: LiveChat, turn: HeldTurn): void
 }
 
 /** A turn that this instance holds. */
@@ -89,7 +91,9 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     const left = answer.checkpoint === undefined ? turn.resume?.checkpoint : answer.checkpoint
     const { text, parts, usage } = answer
     const said = { text, parts, usage, checkpoint: chat.context.keep(turn.id, left) }
-    return await endTurn(deps, chat, turn, said, outcome, log)
+    const next = await endTurn(deps, chat, turn, said, outcome, log)
+    if (outcome.state === "completed") deps.completed(chat, turn)
+    return next
   } finally {
     stopping.done()
     // A later run of the same turn may have begun here, when this one was deposed and slow to end.

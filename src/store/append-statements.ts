@@ -44,6 +44,7 @@ const conditions: Record<keyof Guarded, string> = {
   and v.kind = 'status' and v.ref = a.value ->> '$.guard.untouched.ref' and v.seq > a.value ->> '$.guard.untouched.since'))`,
   revised_once: `(a.value ->> '$.guard.revised_once' is null or not exists (select 1 from events v where v.session_id = s.id
   and v.kind = 'status' and v.data ->> '$.client_id' = a.value ->> '$.guard.revised_once'))`,
+  untitled: `(a.value ->> '$.guard.untitled' is null or s.topic is null)`,
   question: `(a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'
   and i.session_id = s.id and i.closed_at is null and (i.expires_at is null or i.expires_at > a.value ->> 'create_time')))`,
   answer: `(a.value ->> '$.guard.answer' is null or exists (select 1 from messages m where m.id = a.value ->> '$.guard.answer'

@@ -64,6 +64,8 @@ export interface Guard {
   readonly untouched?: { readonly ref: string; readonly since: number }
   /** No edit or rating was made under this id (P3.3). */
   readonly revised_once?: string
+  /** The session has no topic (P6.17). */
+  readonly untitled?: true
   /** The question is open, and its time is not over (P6.7, P6.14). */
   readonly question?: string
   /** This is an answer of the chat, given in a turn (P6.12). */

@@ -173,7 +173,7 @@ async function open(
 ): Promise<Scene> {
   const bus = new LossyBus()
   const bot = scriptedHandler("scripted", { resumable })
-  const config = loadConfig(env)
+  const config = loadConfig({ CHAT_AUTO_TITLE: "off", ...env })
   const followers = new Set<TestFollower>()
   const registry = await createRegistry({ flows: [scripted], model: config.model }, { scripted: bot.handler })
   if (first) {

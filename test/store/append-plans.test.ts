@@ -58,6 +58,7 @@ const everyGuard: Required<Append["guard"]> = {
   after: { user_id: 1, client_ids: ["c"] },
   untouched: { ref: "m", since: 1 },
   revised_once: "c",
+  untitled: true,
   question: "i",
   max_open_turns: 1,
 }

@@ -72,6 +72,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     PORT: "0",
     DATA_DIR: folder,
     CHAT_DRAIN_TIMEOUT: "0",
+    // What most tests are not about would come in between what they are.
+    CHAT_AUTO_TITLE: "off",
     CHAT_RATE_LIMIT: "10000",
     CHAT_RATE_BURST: "10000",
     CHAT_NEW_CHATS_BURST: "10000",
