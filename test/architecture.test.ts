@@ -19,9 +19,10 @@ const layers: Record<string, readonly string[]> = {
   store: ["auth", "protocol"],
   bus: ["protocol"],
   files: ["auth", "protocol", "handlers", "store"],
-  chat: ["auth", "protocol", "handlers", "store", "bus"],
+  transcript: ["protocol"],
+  chat: ["auth", "protocol", "handlers", "store", "bus", "transcript"],
   socket: ["auth", "protocol", "chat"],
-  http: ["auth", "protocol", "files", "store"],
+  http: ["auth", "protocol", "files", "store", "transcript"],
   client: ["protocol"],
   commands: ["auth", "protocol", "store", "client", "handlers", "server"],
   server: ["auth", "protocol", "handlers", "files", "store", "bus", "chat", "socket", "http"],
@@ -80,6 +81,8 @@ describe("fences: what only one place may touch", () => {
     ai: /^src\/handlers\//,
     "@ai-sdk/": /^src\/handlers\//,
     "@ag-ui/": /^src\/handlers\//,
+    marked: /^src\/transcript\//,
+    "sanitize-html": /^src\/transcript\//,
   }
   for (const [name, place] of Object.entries(packages)) {
     test(`${name} only in ${place.source}`, () => {

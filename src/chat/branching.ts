@@ -2,7 +2,7 @@
 import { type Clock, timestamp } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import { answerIdOf, newId } from "../ids.ts"
-import type { Said } from "../protocol/client-frame.ts"
+import type { Policy, Said } from "../protocol/client-frame.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Status } from "../protocol/server-frame.ts"
 import type { Guard } from "../store/append.ts"
@@ -12,7 +12,7 @@ import type { Accepted, AskDeps } from "./ask.ts"
 import { statusOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { Incoming } from "./new-message.ts"
-import { planOf } from "./policy.ts"
+import { type Plan, planOf } from "./policy.ts"
 import { onceOnly } from "./revise.ts"
 import { policyOf } from "./route-of.ts"
 
@@ -29,15 +29,54 @@ const tries = 5
 /** Answers a question once more. Throws `not_found`, `busy`, `queue_full`, `session_ended`, `id_conflict`. */
 export async function regenerate(deps: BranchDeps, incoming: Incoming<Regenerate>): Promise<Accepted> {
   const { chat, said } = incoming
-  const question = await questionOf(deps, chat, said.message_id ?? chat.session.head)
+  const question = await questionToRepeat(deps, chat, said.message_id ?? chat.session.head)
   return onceOnly(deps.db, incoming, question ? await tryRegenerate(deps, incoming, question) : notFound())
 }
 
 /** The person's message itself, or the one that an answer answers. */
-async function questionOf({ db }: BranchDeps, chat: LiveChat, id: string | null): Promise<Message | undefined> {
+export async function questionToRepeat(
+  { db }: Pick<BranchDeps, "db">,
+  chat: LiveChat,
+  id: string | null,
+): Promise<Message | undefined> {
   const named = id === null ? undefined : await messageOf(db, chat.session.id, id)
   const question = named?.is_bot && named.reply_to ? await messageOf(db, chat.session.id, named.reply_to) : named
   return question && !question.is_bot && question.turn_id !== null && !question.deleted_at ? question : undefined
+}
+
+/** Asks a question once more, in a turn of this id, by a plan for the moment of the commit. */
+export async function repetition(
+  deps: BranchDeps,
+  { chat, caller }: Pick<Incoming, "chat" | "caller">,
+  question: Message,
+  policy?: Policy,
+) {
+  const earlier = question.turn_id === null ? undefined : await turnById(deps.db, question.turn_id)
+  const turn_id = newId("turn")
+  const create_time = timestamp(deps.clock.now())
+  const plan = () => {
+    // It has no message of its own that could be joined to another.
+    const asked = policy ?? policyOf(deps.registry, chat.session, caller.principal, question.kind)
+    const { max_queued_turns } = deps
+    const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
+    const made = planOf(asked === "merge" ? "enqueue" : asked, meeting)
+    const regenerated = { message_id: question.id, turn_id, create_time }
+    const data: Status = { ...statusOf(chat, ["branch"]), head: question.id, regenerated }
+    const new_turn = {
+      ...{ id: turn_id, answer_id: answerIdOf(turn_id), message_id: question.id, merged: earlier?.merged ?? null },
+      ...{ language: caller.language, ...deps.lease() },
+    }
+    const session = { lifecycle: "active" as const, head: question.id }
+    return { made, data, change: { ...made.change, new_turn, session } }
+  }
+  return { turn_id, plan }
+}
+
+/** Why the line did not take it, if that was why. */
+export function lineFault({ turns }: Pick<LiveChat, "turns">, { passing, guard }: Plan): ChatError | undefined {
+  const { max_open_turns: limit } = guard
+  if (passing || limit === undefined || turns.length <= limit) return undefined
+  return limit === 0 ? new ChatError("busy") : new ChatError("queue_full", { params: { limit } })
 }
 
 async function tryRegenerate(
@@ -46,32 +85,17 @@ async function tryRegenerate(
   question: Message,
 ): Promise<Accepted | ChatError> {
   const { chat, caller, said } = incoming
-  const earlier = question.turn_id === null ? undefined : await turnById(deps.db, question.turn_id)
-  const turn_id = newId("turn")
-  const create_time = timestamp(deps.clock.now())
-  const plan = () => {
-    // It has no message of its own that could be joined to another.
-    const asked = said.policy ?? policyOf(deps.registry, chat.session, caller.principal, question.kind)
-    const { max_queued_turns } = deps
-    const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
-    return planOf(asked === "merge" ? "enqueue" : asked, meeting)
-  }
-  let made = plan()
+  const { turn_id, plan } = await repetition(deps, { chat, caller }, question, said.policy)
+  let { made } = plan()
   for (let tried = 1; tried <= tries; tried++) {
     const { seqs, turn_state } = await deps.emitter.appendPlanned(chat.session, () => {
-      made = plan()
-      const regenerated = { message_id: question.id, turn_id, create_time }
-      const data: Status = { ...statusOf(chat, ["branch"]), head: question.id, regenerated }
+      const planned = plan()
+      made = planned.made
       return {
         trace_id: caller.trace_id,
         guard: { open: true, ...made.guard, ...onceGuard(incoming) },
-        events: [{ kind: "status", ref: question.id, data: named(data, incoming) }, ...made.events],
-        ...made.change,
-        new_turn: {
-          ...{ id: turn_id, answer_id: answerIdOf(turn_id), message_id: question.id, merged: earlier?.merged ?? null },
-          ...{ language: caller.language, ...deps.lease() },
-        },
-        session: { lifecycle: "active", head: question.id },
+        events: [{ kind: "status", ref: question.id, data: named(planned.data, incoming) }, ...made.events],
+        ...planned.change,
       }
     })
     if (seqs[0] !== undefined) {
@@ -82,9 +106,8 @@ async function tryRegenerate(
     // Perhaps the session has ended; perhaps the line is full; perhaps it moved on elsewhere.
     await chat.fill()
     if (chat.session.state === "ended") return new ChatError("session_ended")
-    const { max_open_turns: limit } = made.guard
-    if (!made.passing && limit !== undefined && chat.turns.length > limit)
-      return limit === 0 ? new ChatError("busy") : new ChatError("queue_full", { params: { limit } })
+    const full = lineFault(chat, made)
+    if (full) return full
   }
   return new ChatError("busy")
 }

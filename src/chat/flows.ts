@@ -22,7 +22,7 @@ function shown({ handler, flow }: Route, language: Language): Flow {
     kinds: [...kinds],
     commands: [
       ...serviceCommands(language).map((command) => ({ ...command, of_bot: false })),
-      ...ofBot.map(({ name, description }) => ({ name, description, of_bot: true })),
+      ...ofBot.map(({ name, description }) => ({ name, usage: `/${name}`, description, of_bot: true })),
     ],
     policy: flow.policy ?? "enqueue",
   }

@@ -83,7 +83,7 @@ export class ChatManager {
     })
     this.#turns = new TurnRunner({ ...deps, emitter, chats: this.#chats })
     this.#messages = new MessageHandler({
-      ...{ db, clock, emitter },
+      ...{ db, clock, emitter, filesOf: deps.filesOf },
       registry: deps.registry,
       max_message_length: config.chat.max_message_length,
       max_queued_turns: config.chat.max_queued_turns,

@@ -1,23 +1,21 @@
 // Way 4: what somebody said becomes a message with a place, and mostly a turn. One method per kind, as in the seed.
-import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { ClientFrameOf, Said } from "../protocol/client-frame.ts"
 import type { MessageKind, Part } from "../protocol/message.ts"
 import type { NewMessage } from "../store/append.ts"
 import { answerOfInput, answerOfOrdinary } from "./answer-message.ts"
-import { type Accepted, type AskDeps, ask, guardOfSaid } from "./ask.ts"
+import { type Accepted, ask } from "./ask.ts"
 import { regenerate, switchBranch } from "./branching.ts"
-import { botCommands, type CommandEffect, commandEffect, commandName } from "./commands.ts"
+import { botCommands, commandName } from "./commands.ts"
 import type { Caller } from "./follower.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { type Incoming, newMessage } from "./new-message.ts"
-import { refusalOf } from "./refusal.ts"
 import { editMessage, rateMessage } from "./revise.ts"
 import { admit } from "./route-of.ts"
+import { type RunCommandDeps, runCommand } from "./run-command.ts"
 import { partsOfSaid } from "./said-files.ts"
 
-export interface MessageHandlerDeps extends AskDeps {
-  readonly clock: Clock
+export interface MessageHandlerDeps extends RunCommandDeps {
   readonly max_message_length: number
 }
 
@@ -93,7 +91,7 @@ export class MessageHandler {
     return ask(this.#deps, incoming, this.#messageOf(incoming, text, parts), input_id)
   }
 
-  /** A command takes effect at once, in the commit that stores it; it does not wait in line and is no turn, unless it is the bot's (P3.10). */
+  /** The bot's own become a turn of it (P3.10). */
   async processCommandMessage(incoming: Of<"command">): Promise<Accepted> {
     const { chat, caller, said } = incoming
     this.#checkLength(said.command)
@@ -101,45 +99,12 @@ export class MessageHandler {
     const ofBot = botCommands(this.#deps.registry.pick(flow_id, chat_type, "command", caller.principal)?.handler)
     if (ofBot.some(({ name }) => name === commandName(said.command)))
       return ask(this.#deps, incoming, this.#messageOf(incoming, said.command, []))
-    const message = this.#messageOf(incoming, said.command, [], null)
-    const done = await this.#tryCommand(incoming, message, commandEffect(said.command, chat, caller, ofBot))
-    if (done) return done
-    // Perhaps the turn to be stopped ended in this moment.
-    const late = commandEffect(said.command, { session: chat.session, turns: [], question: null }, caller, ofBot)
-    const second = await this.#tryCommand(incoming, message, late)
-    if (second) return second
-    const earlier = await refusalOf(this.#deps.db, chat.session.id, guardOfSaid(incoming), message)
-    if (!earlier) throw new ChatError("busy")
-    return { seq: earlier.seq, dup: true }
+    return runCommand(this.#deps, incoming, ofBot)
   }
 
   async processEdit(incoming: Of<"edit">): Promise<Accepted> {
     this.#checkLength(incoming.said.text)
     return editMessage(this.#deps, incoming)
-  }
-
-  async #tryCommand(incoming: Incoming, message: NewMessage, effect: CommandEffect): Promise<Accepted | undefined> {
-    const { chat, caller } = incoming
-    const reply: NewMessage = {
-      ...this.#messageOf({ ...incoming, client_id: null }, effect.reply, [], null),
-      is_bot: true,
-      kind: "text",
-      extra: null,
-      reply_to: message.id,
-    }
-    const appended = await this.#deps.emitter.append(chat.session, {
-      trace_id: caller.trace_id,
-      guard: { ...guardOfSaid(incoming), ...effect.guard },
-      messages: [message, reply],
-      events: [
-        { kind: "message", ref: message.id, data: null },
-        ...effect.events,
-        { kind: "result", ref: reply.id, data: null },
-      ],
-      ...effect.change,
-    })
-    const seq = appended.seqs[0]
-    return seq === undefined ? undefined : { seq, dup: false }
   }
 
   #admit({ session }: LiveChat, { principal }: Caller, kind?: MessageKind): void {

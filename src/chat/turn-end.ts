@@ -1,12 +1,13 @@
 // The end of a turn: the bot's message and the word that it is over, in one commit under the turn's fence (promise 5).
 import { timestamp } from "../clock.ts"
-import type { ChatError } from "../errors.ts"
+import { ChatError } from "../errors.ts"
 import { newId } from "../ids.ts"
 import { describe } from "../language/language.ts"
 import type { Log } from "../log.ts"
 import type { Part } from "../protocol/message.ts"
 import type { Question, TurnEnd, TurnOver } from "../protocol/turn.ts"
 import type { NewMessage } from "../store/append.ts"
+import type { TurnRow } from "../store/schema.ts"
 import { runningOf, turnById } from "../store/turns.ts"
 import type { Answer } from "./answer.ts"
 import type { LiveChat } from "./live-chat.ts"
@@ -137,4 +138,12 @@ function messageOf(
     create_time: timestamp(deps.clock.now()),
     deleted_at: null,
   }
+}
+
+/** Of a turn that is not run on after its instance died. `tried`: its bot could have gone on. */
+export function outcomeOfLost({ stop_requested_at, attempts }: TurnRow, tried: boolean): Outcome {
+  if (stop_requested_at) return { state: "interrupted", reason: "stopped" }
+  if (!tried) return { state: "interrupted", reason: "instance_lost" }
+  const error = new ChatError("too_many_attempts", { params: { attempts: attempts - 1 } })
+  return { state: "failed", reason: error.code, error }
 }

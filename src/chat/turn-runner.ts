@@ -1,6 +1,5 @@
 // The turns of this instance: starts them, goes on with the next in line, keeps their leases, takes over from the dead.
 import { type Cancel, delay } from "../clock.ts"
-import { ChatError } from "../errors.ts"
 import type { OpenTurn } from "../protocol/turn.ts"
 import type { TurnRow } from "../store/schema.ts"
 import { renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../store/turns.ts"
@@ -13,7 +12,7 @@ import { unasked } from "./policy.ts"
 import { routeOf } from "./route-of.ts"
 import { Titles } from "./titles.ts"
 import { type HeldTurn, type Lease, runTurn, type TurnDeps } from "./turn.ts"
-import { endTurn, type Outcome } from "./turn-end.ts"
+import { endTurn, outcomeOfLost } from "./turn-end.ts"
 import { limitsOf } from "./turn-limits.ts"
 import { untilStored } from "./until-stored.ts"
 
@@ -237,15 +236,8 @@ export class TurnRunner {
     const exhausted = row.attempts > config.chat.max_turn_attempts
     if (resumable && !exhausted) return this.start(chat, turn)
     const said = { ...draftOf(row), checkpoint: undefined, usage: null }
-    const next = await endTurn(this.#turnDeps, chat, turn, said, outcomeOf(row, resumable === true), log)
+    const next = await endTurn(this.#turnDeps, chat, turn, said, outcomeOfLost(row, resumable === true), log)
     const claimed = next === undefined ? undefined : await this.#next(chat, next)
     if (claimed) this.start(chat, claimed)
   }
-}
-
-function outcomeOf({ stop_requested_at, attempts }: TurnRow, tried: boolean): Outcome {
-  if (stop_requested_at) return { state: "interrupted", reason: "stopped" }
-  if (!tried) return { state: "interrupted", reason: "instance_lost" }
-  const error = new ChatError("too_many_attempts", { params: { attempts: attempts - 1 } })
-  return { state: "failed", reason: error.code, error }
 }

@@ -17,6 +17,7 @@ import { type Env, refuse } from "./answer.ts"
 import { answerLinkRoutes } from "./answer-link.ts"
 import { bearer } from "./bearer.ts"
 import { docsRoutes } from "./docs.ts"
+import { exportRoute } from "./export.ts"
 import { feedbackRoute } from "./feedback.ts"
 import { fileRoutes } from "./files.ts"
 import { flowsRoutes } from "./flows.ts"
@@ -104,6 +105,7 @@ export function createApp(deps: AppDeps) {
     app
       .route("/", sessionRoutes(deps))
       .route("/", messageRoutes(deps))
+      .route("/", exportRoute(deps))
       .route("/", feedbackRoute(deps))
       .route("/", turnRoutes(deps))
       .route("/", inputRoutes(deps))

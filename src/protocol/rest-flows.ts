@@ -17,6 +17,7 @@ export const Flow = z
       .array(
         z.object({
           name: z.string().describe("Without the slash."),
+          usage: z.string().describe("How it is written: `/title <words>`."),
           description: z.string(),
           of_bot: z
             .boolean()

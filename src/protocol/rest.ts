@@ -4,6 +4,7 @@ import { z } from "zod"
 import { ChatId, FlowId, MessageId, SessionId, TurnId } from "./ids.ts"
 import { Message, MessageKind } from "./message.ts"
 import { shownAs, yesNo } from "./query.ts"
+import { exportRoutes } from "./rest-export.ts"
 import { feedbackRoutes } from "./rest-feedback.ts"
 import { fileRoutes } from "./rest-files.ts"
 import { flowRoutes } from "./rest-flows.ts"
@@ -133,6 +134,7 @@ export const routes = {
     data: deletedOf(MessageId),
     errors: ["not_found"],
   }),
+  ...exportRoutes,
   ...feedbackRoutes,
   interrupt: route("post", "/chat/interrupt", {
     summary: "Stop a turn: confirmed when it has ended within wait_ms, else requested; too_late when none is open",

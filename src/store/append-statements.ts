@@ -160,8 +160,8 @@ from (select a.value ${accepted}) j where inputs.id = j.value ->> '$.answer_inpu
 // session has ended.
 const closeInputs = `${appends}
 update inputs set closed_at = j.value ->> 'create_time'
-from (select a.value ${accepted} where a.value ->> '$.new_input.id' is not null
-  or a.value ->> 'expire_input' is not null or a.value ->> '$.session.state' = 'ended') j
+from (select a.value ${accepted} where a.value ->> '$.new_input.id' is not null or a.value ->> 'expire_input' is not null
+  or a.value ->> 'close_question' is not null or a.value ->> '$.session.state' = 'ended') j
 where inputs.session_id = j.value ->> 'session_id' and inputs.closed_at is null`
 
 const deleteMessages = `${appends}
@@ -169,13 +169,6 @@ update messages set deleted_at = d.at
 from (select s.id as session_id, m.value as id, a.value ->> 'create_time' as at ${accepted}
   join json_each(a.value, '$.delete_messages') m) d
 where messages.id = d.id and +messages.session_id = d.session_id and messages.deleted_at is null`
-
-// A text that somebody gave a message while it waited, and what was written about it, are gone with the message (P4.3). The
-// id of the edit stays (P3.3).
-const forgetEdits = `${appends},
-d as materialized (select s.id as session_id, m.value as id ${accepted} join json_each(a.value, '$.delete_messages') m)
-update events set data = json_remove(events.data, '$.edited_message', '$.feedback.comment')
-from d where events.session_id = d.session_id and events.ref = d.id and events.kind = 'status'`
 
 const rarely = ["topic", "logo", "deleted_at"] as const
 const setRarely = `topic = case when json_type(j.value, '$.session.topic') is null then topic else j.value ->> '$.session.topic' end,
@@ -217,8 +210,8 @@ const steps = {
   claims: { sql: claimTurns, needed: (append: Append) => append.claim !== undefined },
   close: {
     sql: closeInputs,
-    needed: (append: Append) =>
-      (append.new_input ?? append.expire_input) !== undefined || append.session?.state === "ended",
+    needed: ({ new_input, expire_input, close_question, session }: Append) =>
+      (new_input ?? expire_input ?? close_question) !== undefined || session?.state === "ended",
   },
   inputs: { sql: insertInputs, needed: (append: Append) => append.new_input !== undefined },
   answers: { sql: answerInputs, needed: (append: Append) => append.answer_input !== undefined },
@@ -227,7 +220,7 @@ const steps = {
   counters_told: { sql: ratings.tell, needed: isCounted },
   ratings: { sql: ratings.rate, needed: (append: Append) => append.rate_message !== undefined },
   deletions: { sql: deleteMessages, needed: (append: Append) => append.delete_messages !== undefined },
-  edits_gone: { sql: forgetEdits, needed: (append: Append) => append.delete_messages !== undefined },
+  edits_gone: { sql: ratings.forget, needed: (append: Append) => append.delete_messages !== undefined },
   sessions: { sql: updateSessions, needed: () => true },
 }
 

@@ -102,6 +102,8 @@ export interface Append {
   /** Keeps the wish to stop a turn, so that it survives a crash. */
   readonly stop_turn?: string
   readonly new_input?: Pick<InputRow, "id" | "turn_id" | "prompt" | "fields" | "expires_at">
+  /** Given up: nobody is asked any more. */
+  readonly close_question?: string
   readonly answer_input?: { readonly id: string; readonly message_id: string }
   /** Closes a question that nobody answered: it must be open, and its time over. */
   readonly expire_input?: string

@@ -1,5 +1,5 @@
 // The messages of one branch (P6.12), page by page, from its end backwards: cost goes by the page, not by the log.
-import { asc, inArray, sql } from "drizzle-orm"
+import { asc, inArray, type SQL, sql } from "drizzle-orm"
 import type { Message } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
 import { rowOf } from "./row-json.ts"
@@ -19,6 +19,15 @@ export interface BranchPage {
   readonly limit: number
 }
 
+/** `path (id, depth)`: the message, what it follows, and so on, `limit` and one more. The last one may be null. */
+export function stepsBack({ head, after }: Omit<BranchPage, "limit">, limit: number): SQL {
+  const first = after === undefined ? sql`${head}` : sql`${sql.raw(before("p.id"))}`
+  return sql`with recursive path (id, depth) as (
+  select ${first}, 1 from (select ${after ?? head} as id) p
+  union all
+  select ${sql.raw(before("p.id"))}, p.depth + 1 from path p where p.id is not null and p.depth <= ${limit})`
+}
+
 /**
  * At most `limit` messages, newest first, of a chat that the caller was found to reach; with each question those that joined
  * it, which count with it. Deleted ones are left out, and count too.
@@ -28,11 +37,7 @@ export async function branchMessages(
   session_id: string,
   { head, after, limit }: BranchPage,
 ): Promise<{ readonly items: Message[]; readonly next: string | null }> {
-  const first = after === undefined ? sql`${head}` : sql`${sql.raw(before("p.id"))}`
-  const path = await db.orm.all<{ id: string; turn_merged: string | null }>(sql`with recursive path (id, depth) as (
-  select ${first}, 1 from (select ${after ?? head} as id) p
-  union all
-  select ${sql.raw(before("p.id"))}, p.depth + 1 from path p where p.id is not null and p.depth <= ${limit})
+  const path = await db.orm.all<{ id: string; turn_merged: string | null }>(sql`${stepsBack({ head, after }, limit)}
 select p.id as id, (select t.merged from messages m join turns t on t.id = m.turn_id
   where m.id = p.id and not m.is_bot) as turn_merged
 from path p where p.id is not null order by p.depth`)

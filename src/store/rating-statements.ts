@@ -35,6 +35,15 @@ update messages set liked = coalesce(j.value ->> '$.rate_message.liked', liked),
   copied = coalesce(j.value ->> '$.rate_message.copied', copied),
   comment = case when json_type(j.value, '$.rate_message.comment') is null then comment else j.value ->> '$.rate_message.comment' end
 from (select a.value ${accepted}) j where messages.id = j.value ->> '$.rate_message.id'`,
+
+    /**
+     * A text that somebody gave a message while it waited, and what was written about it, are gone with the message (P4.3).
+     * The id under which they were said stays (P3.3).
+     */
+    forget: `${appends},
+d as materialized (select s.id as session_id, m.value as id ${accepted} join json_each(a.value, '$.delete_messages') m)
+update events set data = json_remove(events.data, '$.edited_message', '$.feedback.comment')
+from d where events.session_id = d.session_id and events.ref = d.id and events.kind = 'status'`,
   }
 }
 

@@ -19,6 +19,7 @@ export const ofOneSession: Record<string, (ref: string, message_id?: string) => 
     method: "DELETE",
     path: `/chat/message/delete?chat_id=${ref}&message_id=${message_id}`,
   }),
+  exportMessages: (ref) => ({ method: "GET", path: `/chat/message/export?chat_id=${ref}` }),
   feedback: (ref, message_id = idOf("msg", 1)) => ({
     method: "POST",
     path: "/chat/message/feedback",

@@ -56,7 +56,7 @@ test("a flow is shown with its guide, its kinds, its policy and its commands; th
     ...{ guide: { words: "Hello!", questions: ["Who?"] }, kinds: ["text", "file", "command", "input"] },
   })
   expect(desk?.commands.filter(({ of_bot }) => of_bot)).toEqual([
-    { name: "sum", description: "adds numbers", of_bot: true },
+    { name: "sum", usage: "/sum", description: "adds numbers", of_bot: true },
   ])
   expect(desk?.commands[0]).toMatchObject({ name: "help", of_bot: false })
   expect(papers).toMatchObject({ description: "For tests.", kinds: ["file"], policy: "reject" })
