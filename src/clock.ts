@@ -56,3 +56,8 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener("abort", done, { once: true })
   })
 }
+
+/** Resolves when what was ready has been handled: for long work, that others may come between. */
+export function othersFirst(clock: Pick<Clock, "soon">): Promise<void> {
+  return new Promise((resolve) => clock.soon(resolve))
+}

@@ -1,4 +1,5 @@
 // /export: the conversation as a file of its reply.
+import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { Files } from "../handlers/files.ts"
 import { say } from "../language/language.ts"
@@ -13,6 +14,7 @@ import type { LiveChat } from "./live-chat.ts"
 
 export interface ExportDeps {
   readonly db: Database
+  readonly clock: Clock
   filesOf(session: Session): Files
 }
 
@@ -26,7 +28,7 @@ interface Exported {
 
 /** `words` name the format. Throws what the file storage throws. */
 export async function exported(
-  { db, filesOf }: ExportDeps,
+  { db, clock, filesOf }: ExportDeps,
   { session }: LiveChat,
   { language }: Caller,
   words: string,
@@ -38,7 +40,8 @@ export async function exported(
   const path = `/chat/message/export?chat_id=${encodeURIComponent(session.chat_id)}&format=${format}`
   const tooLong = { reply: say(language, "command_export_too_long", { path }), parts: [] }
   let content = ""
-  for await (const piece of transcriptOf({ session, format, language, pages: activeBranch(db, session) })) {
+  const pages = activeBranch(db, session, clock)
+  for await (const piece of transcriptOf({ session, format, language, pages, clock })) {
     content += piece
     if (content.length > longest) return tooLong
   }

@@ -10,13 +10,13 @@ import { valid } from "./valid.ts"
 
 const { exportMessages } = routes
 
-export function exportRoute({ db, log }: Pick<AppDeps, "db" | "log">) {
+export function exportRoute({ db, log, clock }: Pick<AppDeps, "db" | "log" | "clock">) {
   return new Hono<ChatEnv>().get(exportMessages.path, valid("query", exportMessages.query), async (c) => {
     const { user_id, chat_id, format, branch } = c.req.valid("query")
     const { principal, language, trace_id } = c.var
     const session = await sessionOf(db, principal, chat_id, { user_id })
-    const pages = branch === "all" ? wholeChat(db, session) : activeBranch(db, session)
-    const pieces = transcriptOf({ session, format, language, pages })
+    const pages = branch === "all" ? wholeChat(db, session) : activeBranch(db, session, clock)
+    const pieces = transcriptOf({ session, format, language, pages, clock })
     // What fails at once is told as every fault is; later on nothing but breaking off can tell it.
     const first = await pieces.next()
     c.header("Content-Type", `${mimeTypes[format]}; charset=utf-8`)

@@ -1,6 +1,7 @@
 // A conversation from its beginning on, page by page: the branch of the head, or all there is.
 import { and, eq, isNull, type SQL, sql } from "drizzle-orm"
 import { z } from "zod"
+import { type Clock, othersFirst } from "../clock.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import { stepsBack } from "./branch-messages.ts"
@@ -13,7 +14,7 @@ const message = rowOf(messages, "id")
 const Places = z.array(z.int())
 const pageSize = 50
 /** Steps of a branch that are looked up at once. */
-const stride = 1000
+const stride = 200
 
 type Of = Pick<Session, "id" | "user_id" | "last_seq" | "head">
 
@@ -30,7 +31,7 @@ export async function* wholeChat(db: Database, session: Of): AsyncGenerator<Mess
 }
 
 /** The branch of the head. It is known by its end: a number for each message is kept on the way back, and no more. */
-export async function* activeBranch(db: Database, session: Of): AsyncGenerator<Message[]> {
+export async function* activeBranch(db: Database, session: Of, clock: Pick<Clock, "soon">): AsyncGenerator<Message[]> {
   const backwards: number[] = []
   for (let after: string | undefined, more = true; more; ) {
     const steps = await stepsOf(db, session, after)
@@ -38,6 +39,7 @@ export async function* activeBranch(db: Database, session: Of): AsyncGenerator<M
       backwards.push(...placesOf(joined).toReversed(), ...placesOf(own))
     after = steps[stride - 1]?.id
     more = steps.length > stride
+    await othersFirst(clock)
   }
   for (let end = backwards.length; end > 0; end -= pageSize) {
     const page = await bySeq(db, session.id, backwards.slice(Math.max(0, end - pageSize), end).reverse())

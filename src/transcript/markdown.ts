@@ -53,5 +53,5 @@ function fenced(text: string, language = ""): string {
 
 /** Words on one line that mean nothing but themselves. */
 function plain(words: string): string {
-  return words.replaceAll(/[\s\p{Cc}]+/gu, " ").replaceAll(/[\\`*_{}[\]<>()#+!|~&-]/g, "\\$&")
+  return words.replaceAll(/[\s\p{Cc}]+/gu, " ").replaceAll(/[\\`*_{}[\]<>()#!|~&]|^ ?[-+]/g, "\\$&")
 }

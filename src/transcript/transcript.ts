@@ -1,4 +1,5 @@
 // A conversation as a file for people, made piece by piece: it costs the same memory however long it is.
+import { type Clock, othersFirst } from "../clock.ts"
 import { firstWords } from "../first-words.ts"
 import { type Language, say } from "../language/language.ts"
 import type { Message } from "../protocol/message.ts"
@@ -27,11 +28,18 @@ export interface TranscriptRequest {
   readonly language: Language
   /** In the order in which they are read. */
   readonly pages: AsyncIterable<readonly Message[]>
+  readonly clock: Pick<Clock, "soon">
 }
 
 export const mimeTypes = { md: "text/markdown", json: "application/json", html: "text/html" } as const
 
-export async function* transcriptOf({ session, format, language, pages }: TranscriptRequest): AsyncGenerator<string> {
+export async function* transcriptOf({
+  session,
+  format,
+  language,
+  pages,
+  clock,
+}: TranscriptRequest): AsyncGenerator<string> {
   const writer = await writerOf(format)
   const title = titleOf(session)
   const about = say(language, "transcript_about", { flow_id: session.flow_id, date: dateOf(session.create_time) })
@@ -41,6 +49,8 @@ export async function* transcriptOf({ session, format, language, pages }: Transc
     for (const message of page) {
       const who = say(language, message.is_bot ? "transcript_bot" : "transcript_person")
       yield writer.message(message, `${who} · ${dateOf(message.create_time)}`, language, place++)
+      // A long one takes its time; the others' turn comes between.
+      await othersFirst(clock)
     }
   }
   yield writer.foot(place === 0 ? say(language, "transcript_empty") : "")
