@@ -13,11 +13,12 @@ try {
   process.on("unhandledRejection", (err) => log.error({ err, hint }, "a promise was rejected and nobody looked"))
   process.on("uncaughtException", (err) => log.error({ err, hint }, "something was thrown and nobody caught it"))
   const server = await startServer(config, log)
-  process.stdout.write(startUpText(server, config))
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     // Asked twice (Ctrl-C reaches both bun and the script it runs), it still takes its time to stop well.
     process.on(signal, () => void server.stop().then(() => process.exit(0), fail))
   }
+  // Last: whoever reads that it is ready may stop it in the next moment.
+  process.stdout.write(startUpText(server, config))
 } catch (error) {
   fail(error)
 }
