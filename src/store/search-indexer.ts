@@ -17,7 +17,7 @@ const lookEvery = 1000
 /** Whoever was not heard of for so long no longer does it. */
 const lease = 10_000
 /** Between two steps: so many times as long as the step took, but at least so long. */
-const pause = { times: 4, least: 20 }
+const pause = { times: 9, least: 20 }
 
 /** Works until the answer is called; that resolves when the last step is over. */
 export function startIndexer({ db, clock, log, instance }: IndexerDeps): () => Promise<void> {

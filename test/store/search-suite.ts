@@ -188,6 +188,10 @@ export function registerSearch(kind: string, open: () => Promise<Opened>): void 
       await say(await openChat(it.db), "after the disaster")
       await indexAll(it.db)
       expect([await find("disaster"), await known("1_before")]).toEqual([["after the disaster"], 0])
+      // By hand, as docs/operations.md says.
+      await it.db.client.execute("update search_state set mark = -1")
+      await indexAll(it.db)
+      expect([await find("disaster"), await known("1_after")]).toEqual([["after the disaster"], 1])
     })
 
     test("a long backlog is taken in steps of at most fifty events, and a long text is not taken with many others", async () => {
