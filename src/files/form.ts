@@ -1,5 +1,5 @@
 // A form with a file, read as it comes: what a part brings is passed on before the next piece is taken from the socket.
-import { make, type PartInfo } from "multipasta"
+import Busboy, { type BusboyInstance } from "@fastify/busboy"
 import { ChatError } from "../errors.ts"
 
 /** Around the content: boundary, headers of the part. */
@@ -36,27 +36,38 @@ interface Source {
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
 }
 
+interface PartInfo {
+  readonly filename: string | undefined
+  readonly contentType: string
+}
+
 class Form {
   readonly #reader: Source
-  readonly #parser: ReturnType<typeof make>
+  readonly #parser: BusboyInstance
   #info: PartInfo | undefined
   #pieces: Uint8Array[] = []
   #complete = false
   #done = false
-  #faulty = false
+  #fault: unknown
 
   constructor(content_type: string, reader: Source) {
     this.#reader = reader
-    this.#parser = make({
-      headers: { "content-type": content_type },
-      maxParts: 1,
-      isFile: () => true,
-      onFile: (info) => this.#begun(info),
-      onField: () => this.#fail(),
-      onError: () => this.#fail(),
-      onDone: () => {
-        this.#done = true
-      },
+    this.#parser = parserOf(content_type)
+    this.#parser.on("file", (field, content, filename, _encoding, contentType) => {
+      if (this.#info || field !== "file") this.#fail(new Error(`a part called ${field}`))
+      this.#info ??= { filename, contentType }
+      content.on("data", (piece: Uint8Array) => this.#pieces.push(piece))
+      content.on("end", () => {
+        this.#complete = true
+      })
+      content.on("error", (cause: Error) => this.#fail(cause))
+    })
+    for (const limit of ["partsLimit", "filesLimit", "fieldsLimit"] as const) {
+      this.#parser.on(limit, () => this.#fail(new Error(limit)))
+    }
+    this.#parser.on("error", (cause) => this.#fail(cause))
+    this.#parser.on("finish", () => {
+      this.#done = true
     })
   }
 
@@ -75,6 +86,7 @@ class Form {
       if (this.#complete) break
       await this.#more()
     }
+    yield* this.#pieces.splice(0)
     // Only now is it certain that nothing is missing, and that there is no second part.
     let after = 0
     while (!this.#done) {
@@ -89,27 +101,38 @@ class Form {
     const { done, value } = await this.#reader.read().catch((cause: unknown) => {
       throw badForm(cause)
     })
-    try {
-      if (done) this.#parser.end()
-      else if (value) this.#parser.write(value)
-    } catch (cause) {
-      throw badForm(cause)
-    }
-    if (this.#faulty || (done && !this.#done)) throw badForm()
+    if (done) await this.#end()
+    else if (value) await new Promise<void>((written) => this.#parser.write(value, () => written()))
+    if (this.#fault !== undefined) throw badForm(this.#fault)
+    if (done && !this.#done) throw badForm()
     return value?.length ?? 0
   }
 
-  #begun(info: PartInfo): (chunk: Uint8Array | null) => void {
-    if (this.#info || info.name !== "file") this.#fail()
-    this.#info ??= info
-    return (chunk) => {
-      if (chunk) this.#pieces.push(chunk)
-      else this.#complete = true
-    }
+  #end(): Promise<void> {
+    return new Promise((over) => {
+      this.#parser.once("finish", over)
+      this.#parser.once("error", () => over())
+      this.#parser.end()
+    })
   }
 
-  #fail(): void {
-    this.#faulty = true
+  #fail(cause: unknown): void {
+    this.#fault ??= cause
+  }
+}
+
+function parserOf(content_type: string): BusboyInstance {
+  try {
+    return Busboy({
+      headers: { "content-type": content_type },
+      // One part, and every part as a file: what is not called `file` is refused when it begins.
+      limits: { parts: 1, headerPairs: 50 },
+      isPartAFile: () => true,
+      // The name is cut to its last part where it is kept.
+      preservePath: true,
+    })
+  } catch (cause) {
+    throw badForm(cause)
   }
 }
 

@@ -155,15 +155,23 @@ test.each([
   ["much before the form", `multipart/form-data; boundary=${boundary}`, "z".repeat(500_000)],
   ["much after the form", `multipart/form-data; boundary=${boundary}`, `${part("hi")}--${boundary}x${"z".repeat(9e5)}`],
   [
-    "a name that is not encoded as it says",
+    "a name with a line break",
     `multipart/form-data; boundary=${boundary}`,
-    `${part("hi", "form-data; name=file; filename*=UTF-8''%E4%")}--${boundary}--`,
+    `${part("hi", "form-data; name=file; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20x.txt")}--${boundary}--`,
   ],
 ])("%s is `bad_request`, and nothing is left behind", async (_, type, body) => {
   await using server = await startTestServer()
   const refused = await server.fetch("/chat/file", { method: "POST", body, headers: { "Content-Type": type } })
   expect([refused.status, (await jsonOf(refused)).data.code]).toEqual([400, "bad_request"])
   expect(await filesIn(server)).toEqual([])
+})
+
+test("[P3.9] a name in any script is kept as it is", async () => {
+  await using server = await startTestServer()
+  for (const name of ["报告 2026.txt", "отчёт.txt", "é.txt", "\u{1F4C4}.txt"]) {
+    const { status, data } = await upload(server, formOf("content", name))
+    expect([status, data.name]).toEqual([201, name])
+  }
 })
 
 test("a form that comes byte by byte is the same form", async () => {
