@@ -16,7 +16,7 @@ async function start(folder: string, flow: object = echo): Promise<ServiceProces
   const flows = [flow]
   const config = join(folder, "config.yaml")
   await Bun.write(config, JSON.stringify({ flows }))
-  return startService({ env: { DATA_DIR: folder, CHAT_CONFIG: config, LOG_LEVEL: "warn" } })
+  return startService({ env: { DATA_DIR: folder, CHAT_CONFIG: config, LOG_LEVEL: "warn", CHAT_AUTO_TITLE: "off" } })
 }
 
 async function connect(service: ServiceProcess, folder: string): Promise<TestClient> {
