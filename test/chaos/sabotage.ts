@@ -45,7 +45,7 @@ export function withoutSafetyNet(db: Database, asked: { count: number }): Databa
       return async (statement: InStatement) => {
         const result: ResultSet = await target.execute(statement)
         const sql = typeof statement === "string" ? statement : statement.sql
-        if (!/^select "id", "last_seq", "lifecycle" from "sessions"/.test(sql)) return result
+        if (!/^select "id", "last_seq", "lifecycle"[^()]* from "sessions"/.test(sql)) return result
         asked.count += 1
         return { ...result, rows: [] }
       }
