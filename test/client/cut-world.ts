@@ -319,7 +319,7 @@ export class CutWorld implements AsyncDisposable {
   /** A message that was edited is replayed as it is now (P4.3). */
   readonly #unedited = (event: ChatEvent): ChatEvent =>
     event.type === "message" && this.#edited.has(event.data.id)
-      ? { ...event, data: { ...event.data, message: null } }
+      ? { ...event, data: { ...event.data, message: null, parts: [] } }
       : event
 
   #device(at: number): Device {

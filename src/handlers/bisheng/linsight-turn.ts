@@ -180,6 +180,8 @@ export class LinsightTurn {
   async *#goOnAfterCrash(known: Checkpoint): AsyncGenerator<HandlerEvent> {
     const version = await this.#api.version(known)
     if (!version) throw new ChatError("engine_lost", { cause: new Error("linsight does not know the work any more") })
+    // All was told, down to the answer.
+    if (known.state === "over" && version.status === "completed") return
     this.#work = workOf(known)
     if ("told" in known) this.#told = known.told
     if (known.state === "submitted" && version.status === "not_started") {
