@@ -66,6 +66,7 @@ export const errorTable = {
   engine_timeout: { http: 504, close: null, retry: true },
   tools_unavailable: { http: 502, close: null, retry: true },
   too_many_steps: { http: 500, close: null, retry: true },
+  checkpoint_too_large: { http: 500, close: null, retry: false },
   handler_timeout: { http: 504, close: null, retry: true },
   handler_flooded: { http: 500, close: null, retry: false },
   answer_too_long: { http: 500, close: null, retry: false },

@@ -83,6 +83,7 @@ describe("fences: what only one place may touch", () => {
     "@ag-ui/": /^src\/handlers\//,
     marked: /^src\/transcript\//,
     "sanitize-html": /^src\/transcript\//,
+    "@langchain/": /^src\/handlers\//,
   }
   for (const [name, place] of Object.entries(packages)) {
     test(`${name} only in ${place.source}`, () => {

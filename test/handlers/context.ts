@@ -8,7 +8,10 @@ import { noFiles } from "../support/no-files.ts"
 export { collect, exchange, type Given, joined, message, type Run, session } from "../../src/handlers/check/context.ts"
 
 const none = () => Promise.reject(new Error("this test keeps no graphs"))
-const noGraphs: GraphCheckpoints = { list: none, put: none, writesOf: none, putWrites: none, deleteThread: none }
+const noGraphs: GraphCheckpoints = {
+  ...{ find: none, list: none, writesTo: none },
+  ...{ put: none, putWrites: none, copyThread: none, deleteThread: none },
+}
 
 export const noServices: Services = { files: noFiles, graphs: noGraphs }
 
