@@ -68,9 +68,12 @@ export function loadConfig(environment: Environment = Bun.env): Readonly<Config>
 /** The file's own modules are named from where the file is; the rest of the service takes paths from the working directory. */
 function withModules(config: Config, file: string | undefined): Config {
   if (!file || !config.flows) return config
+  const moved = (path: string) =>
+    /^\.\.?\//.test(path) ? `./${relative(process.cwd(), resolve(dirname(file), path))}` : path
   const flows = config.flows.map((flow) => {
-    if (!/^\.\.?\//.test(flow.handler)) return flow
-    return { ...flow, handler: `./${relative(process.cwd(), resolve(dirname(file), flow.handler))}` }
+    const { graph } = flow.options
+    const options = typeof graph === "string" ? { ...flow.options, graph: moved(graph) } : flow.options
+    return { ...flow, handler: moved(flow.handler), options }
   })
   return { ...config, flows }
 }

@@ -211,7 +211,7 @@ const Keys = z.strictObject({
   log_level: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   chat: ChatConfig.prefault({}),
   files: FilesConfig.prefault({}),
-  /** Which bot serves which flow; the first that fits is taken. Default: every flow of type NORMAL. */
+  /** Which bot serves which flow; the first that fits is taken. Default: every flow of type NORMAL and WORKFLOW. */
   flows: z.array(FlowConfig).optional(),
 })
 

@@ -152,8 +152,10 @@ async function work(
     const run = () =>
       handler.run({
         session: chat.session,
+        turn_id: turn.id,
         message: turn.question,
         history,
+        question: chat.question,
         options,
         checkpoint: checkpointFor(handler.name, before),
         resuming: turn.resume !== null,

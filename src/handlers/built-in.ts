@@ -5,6 +5,7 @@ import type { Handler } from "./handler.ts"
 /** Loaded when a flow names it: an engine that nobody uses costs no time at the start, and no memory. */
 export const builtIn: Readonly<Record<string, () => Promise<{ readonly default: Handler }>>> = {
   echo: () => import("./echo.ts"),
+  graph: () => import("./graph.ts"),
   model: () => import("./model.ts"),
   assistant: () => import("./assistant/assistant.ts"),
   ag_ui: () => import("./ag-ui/ag-ui.ts"),
@@ -23,5 +24,6 @@ export function defaultFlows({ base_url }: Config["model"]): FlowConfig[] {
       ? { flow_id: "*", chat_type: "NORMAL", handler: "model", options: {} }
       : // Slow enough to show that answers are streamed.
         { flow_id: "*", chat_type: "NORMAL", handler: "echo", options: { delay_ms: 15 } },
+    { flow_id: "*", chat_type: "WORKFLOW", handler: "graph", options: { graph: "intake" } },
   ]
 }

@@ -8,6 +8,7 @@ import { Json } from "../protocol/ids.ts"
 import type { Message } from "../protocol/message.ts"
 import { CitationPart, FilePart, GuidePart, StepPart, SuggestionsPart, ToolPart, Usage } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
+import type { Question } from "../protocol/turn.ts"
 import type { Files } from "./files.ts"
 import type { GraphCheckpoints } from "./graph-checkpoints.ts"
 
@@ -68,11 +69,15 @@ export interface Exchange {
 
 export interface HandlerContext<Options = unknown> {
   readonly session: Session
+  /** Of this turn, the same each time it is run. A message that is asked again has a turn for each time. */
+  readonly turn_id: string
   /** What the person said now; files, commands and answers are in its `parts`. */
   readonly message: Message
   /** Earlier complete exchanges, oldest first, at most `max_history_messages` messages. */
   readonly history: readonly Exchange[]
   readonly options: Options
+  /** What the chat still waits for: nothing that this message answered. Null: nothing. */
+  readonly question: Question | null
   /** The last checkpoint that this handler yielded in this chat, else null. */
   readonly checkpoint: unknown
   /** The checkpoint is of this very turn: an earlier run left it, and this one is to go on from there. */

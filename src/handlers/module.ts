@@ -93,7 +93,8 @@ function reasonOf(error: unknown): string {
   return `${message} (${error.position.file}:${error.position.line})`
 }
 
-function locate(name: string): string | null {
+/** The address of a module or package; null: there is none. */
+export function locate(name: string): string | null {
   const folder = process.cwd()
   const isPath = name.startsWith("./") || name.startsWith("../") || isAbsolute(name)
   try {

@@ -165,6 +165,8 @@ export const en = {
   bisheng_choose: "Please choose.",
   bisheng_restarted: "The workflow no longer waited for this answer and has begun again.",
   bisheng_in_line: "Waiting in line",
+  graph_waits: "The form above still waits for your answer. To begin anew, say /restart.",
+  graph_again: "The workflow failed before. It goes on from its last finished step; to begin anew, say /restart.\n\n",
   command_about_help: "this list",
   command_about_title: "name the chat",
   command_about_stop: "stop the running answer",

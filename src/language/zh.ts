@@ -154,6 +154,8 @@ export const zh: Record<Sentence, string> = {
   bisheng_choose: "请选择。",
   bisheng_restarted: "工作流已不再等待该回答，现已重新开始。",
   bisheng_in_line: "排队中",
+  graph_waits: "上面的表单仍在等待您的填写。如需重新开始，请输入 /restart。",
+  graph_again: "工作流之前失败了，现在从最后完成的步骤继续。如需重新开始，请输入 /restart。\n\n",
   command_about_help: "显示此列表",
   command_about_title: "命名聊天",
   command_about_stop: "停止当前回答",

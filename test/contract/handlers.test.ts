@@ -1,14 +1,19 @@
 // The handler contract for every handler there is, and for one with a script.
+import { join } from "node:path"
 import { z } from "zod"
 import { delay } from "../../src/clock.ts"
 import agUi, { AgUiOptions } from "../../src/handlers/ag-ui/ag-ui.ts"
 import assistant from "../../src/handlers/assistant/assistant.ts"
 import { AssistantOptions } from "../../src/handlers/assistant/options.ts"
 import echo, { EchoOptions } from "../../src/handlers/echo.ts"
+import graph, { GraphOptions } from "../../src/handlers/graph.ts"
 import { defineHandler } from "../../src/handlers/handler.ts"
 import model, { ModelOptions } from "../../src/handlers/model.ts"
 import { finished, saying, startAgent } from "../support/ag-ui-server.ts"
 import { notes } from "../support/mcp-server.ts"
+import { openGraphCheckpoints } from "../../src/store/graph-checkpoints.ts"
+import { noServices } from "../handlers/context.ts"
+import { openTestDatabase } from "../support/database.ts"
 import { startModelServer } from "../support/model-server.ts"
 import { registerHandlerContract } from "./handler.contract.ts"
 
@@ -19,6 +24,22 @@ registerHandlerContract("echo", {
     endless: EchoOptions.parse({ delay_ms: 1000 }),
     async [Symbol.asyncDispose]() {},
   }),
+})
+
+registerHandlerContract("graph", {
+  async make() {
+    const db = await openTestDatabase()
+    const at = (name: string, config: object) =>
+      GraphOptions.parseAsync({ graph: join(import.meta.dir, `../support/graphs/${name}.ts`), config })
+    return {
+      handler: graph,
+      options: await at("talk", { whole: true }),
+      endless: await at("talk", { endless: true }),
+      asking: await at("fork", { file: join(db.folder, "effects") }),
+      services: { ...noServices, graphs: openGraphCheckpoints(db) },
+      [Symbol.asyncDispose]: async () => db[Symbol.asyncDispose](),
+    }
+  },
 })
 
 registerHandlerContract("model", {

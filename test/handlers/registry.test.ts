@@ -33,10 +33,14 @@ async function faultsOf(config: z.input<typeof Config>): Promise<readonly string
   return []
 }
 
-test("without flows and without a model, every NORMAL flow goes to the echo, slow enough to be seen", async () => {
+test("without flows and without a model, every NORMAL flow goes to the echo, slow enough to be seen, every WORKFLOW one to the intake", async () => {
   const registry = await registryOf({})
   expect(registry.pick("anything", "NORMAL")).toMatchObject({ handler: { name: "echo" }, options: { delay_ms: 15 } })
-  expect(registry.pick("anything", "WORKFLOW")).toBeUndefined()
+  expect(registry.pick("anything", "WORKFLOW")).toMatchObject({
+    handler: { name: "graph" },
+    options: { graph: "intake" },
+  })
+  expect(registry.pick("anything", "LINSIGHT")).toBeUndefined()
 })
 
 test("without flows but with a model, every NORMAL flow goes to the model", async () => {

@@ -77,8 +77,10 @@ export function contextWith<Options>(
 ): HandlerContext<Options> {
   return {
     session,
+    turn_id: newId("turn"),
     message: message({ message: text }),
     history: [],
+    question: null,
     checkpoint: null,
     resuming: false,
     attempt: 1,
