@@ -27,6 +27,7 @@ bisheng-chat is ready
   listens on   ${url}   (REST: ${url}/docs, health: ${url}/readyz)
   database     ${folder.path}/chat.db
   bots         ${address}/chat/* NORMAL -> echo
+               ${address}/chat/* WORKFLOW -> graph
   secret       ${folder.path}/jwt-secret
 `)
   expect(ways).toMatch(/ run chat\b/)
