@@ -1,11 +1,11 @@
-// Counts sessions, messages, turns and tokens: aggregates in one read transaction. What is deleted is not counted.
+// Counts sessions, messages, turns and tokens: three aggregates in one read transaction. What is deleted is not counted.
 import { and, count, eq, gte, isNull, lt, type SQL, sql } from "drizzle-orm"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 import type { Statistics, UsageSum } from "../protocol/rest-statistics.ts"
 import { ChatType, Lifecycle, SessionState } from "../protocol/session.ts"
 import { TurnState } from "../protocol/turn.ts"
 import type { Database } from "./database.ts"
-import { events, messages, sessions, turns } from "./schema.ts"
+import { messages, sessions, turns } from "./schema.ts"
 import { ownSessions, type SessionsOf } from "./sessions.ts"
 
 /** Times are ISO 8601 in UTC with milliseconds, of the `create_time` of what is counted; `since` is included, `until` is not. */
@@ -27,35 +27,22 @@ export function chosenBy(filter: StatisticsFilter, created: SQLiteColumn): SQL |
 export async function readStatistics(db: Database, filter: StatisticsFilter): Promise<Statistics> {
   const chosen = (created: SQLiteColumn) => chosenBy(filter, created)
   // One pass each, without GROUP BY, which would sort.
-  const [[ofSessions], [ofMessages], [ended], [open]] = await db.orm.batch([
+  const [[ofSessions], [ofMessages], [ofTurns]] = await db.orm.batch([
     db.orm.select(sessionCounts).from(sessions).where(chosen(sessions.create_time)),
     db.orm
       .select(messageCounts)
       .from(sessions)
       .crossJoin(messages)
       .where(and(chosen(messages.create_time), eq(messages.session_id, sessions.id), isNull(messages.deleted_at))),
-    // Turns are found by the events that tell of their ends, and the few others by the index of those that are open: an index
-    // of them all by session would be one more write for each question.
-    db.orm
-      .select(turnCounts)
-      .from(sessions)
-      .crossJoin(events)
-      .crossJoin(turns)
-      .where(and(chosen(turns.create_time), eq(events.session_id, sessions.id), isEndOf)),
     db.orm
       .select(turnCounts)
       .from(sessions)
       .crossJoin(turns)
-      .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id), areOpen)),
+      .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id))),
   ])
-  if (!ofSessions || !ofMessages || !ended || !open) throw new Error("an aggregate gives one row")
-  const by_state = { ...ended.by_state, queued: open.by_state.queued, running: open.by_state.running }
-  return { sessions: ofSessions, messages: ofMessages.messages, turns: { by_state }, usage: ofMessages.usage }
+  if (!ofSessions || !ofMessages || !ofTurns) throw new Error("an aggregate gives one row")
+  return { sessions: ofSessions, messages: ofMessages.messages, turns: ofTurns, usage: ofMessages.usage }
 }
-
-const isEndOf = sql`${events.kind} = 'end' and ${turns.id} = ${events.ref}`
-/** As the index says it. */
-const areOpen = sql`${turns.state} in ('queued', 'running')`
 
 const sessionCounts = {
   total: count(),

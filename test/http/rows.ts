@@ -1,7 +1,6 @@
 // Rows for tests: whole, unique, and overridable.
 import type { Database } from "../../src/store/database.ts"
 import {
-  events,
   type InputRow,
   inputs,
   type MessageRow,
@@ -140,12 +139,5 @@ export async function insertInput(db: Database, session: SessionRow, over: Parti
 export async function insertTurn(db: Database, session: SessionRow, over: Partial<TurnRow> = {}): Promise<TurnRow> {
   const row = turnRow(session, over)
   await db.orm.insert(turns).values(row)
-  if (row.state !== "queued" && row.state !== "running") {
-    // Beyond the places of messages, which tests count from 1.
-    const place = { session_id: session.id, seq: 1_000_000 + ++made, ref: row.id }
-    await db.orm
-      .insert(events)
-      .values({ ...place, kind: "end", data: null, trace_id: row.trace_id, create_time: row.create_time })
-  }
   return row
 }
