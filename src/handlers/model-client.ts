@@ -1,7 +1,7 @@
 // One streamed request to an OpenAI-compatible service, through the AI SDK.
 import type { ModelMessage, TextStreamPart, ToolApprovalConfiguration, ToolSet } from "ai"
 import { endEarly } from "./early-end.ts"
-import type { ModelOptions } from "./model.ts"
+import type { RequestOptions } from "./model.ts"
 
 export interface Upstream {
   readonly parts: AsyncIterable<TextStreamPart<ToolSet>>
@@ -19,7 +19,7 @@ export interface ToolUse {
 }
 
 export interface UpstreamRequest {
-  readonly options: ModelOptions
+  readonly options: RequestOptions
   readonly messages: ModelMessage[]
   /** Aborts the HTTP request. */
   readonly signal: AbortSignal

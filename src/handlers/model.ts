@@ -7,6 +7,7 @@ import { toModelMessages } from "./messages.ts"
 import { createAnswer } from "./model-answer.ts"
 import { openUpstream, type Upstream } from "./model-client.ts"
 import { modelError } from "./model-error.ts"
+import { suggestionsOf } from "./suggestions.ts"
 
 const seconds = z.number().positive().max(3600)
 const text = z.string().trim().min(1)
@@ -35,18 +36,23 @@ export const ModelOptions = z.strictObject({
   max_file_chars: z.int().min(0).max(10_000_000).default(40_000),
   /** What a million tokens cost, in any currency; with them the usage has its `cost`. */
   prices: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
+  /** The model is asked once more, after its answer, what the person may want to ask next: at most so many questions. */
+  suggestions: z.int().min(0).max(10).default(0),
 })
 export type ModelOptions = z.infer<typeof ModelOptions>
+/** What every request to a model goes by. */
+export type RequestOptions = Omit<ModelOptions, "suggestions">
 
 export default defineHandler({
   name: "model",
   description: "Answers with a language model behind an OpenAI-compatible address.",
   options: ModelOptions,
-  async *run({ message, history, options, signal, clock, files }) {
+  async *run({ message, history, options, signal, clock, files, log }) {
     if (signal.aborted) return
     const deadline = createDeadline(clock)
     const left = new AbortController()
     const answer = createAnswer({ prices: options.prices })
+    let said = ""
     let upstream: Upstream | undefined
     const { vision, max_file_chars } = options
     const messages = await toModelMessages({ history, message, files, vision, max_file_chars })
@@ -61,6 +67,7 @@ export default defineHandler({
       for await (const part of upstream.parts) {
         const event = answer.read(part)
         if (!event) continue
+        if (event.type === "text") said += event.text
         // While the event is being passed on, the silence is not the service's.
         deadline.disarm()
         yield event
@@ -79,10 +86,18 @@ export default defineHandler({
     if (signal.aborted) return
     if (deadline.expired !== undefined) throw new ChatError("model_timeout", { params: { seconds: deadline.expired } })
     yield* answer.end()
+    const { base_url, api_key, model: name, suggestions: count } = options
+    if (count === 0 || said === "") return
+    const asked = { question: message, answer: said, count, signal, clock }
+    const suggestions = await suggestionsOf({ base_url, api_key, name }, asked).catch((error: unknown) => {
+      // The answer is whole without them.
+      if (!signal.aborted) log.warn({ err: error }, "the model suggests nothing to ask next")
+    })
+    if (suggestions) yield suggestions
   },
 })
 
 /** Words that must not reach the log. */
-export function secretsOf({ api_key = "", headers = {} }: ModelOptions): { readonly secrets: readonly string[] } {
+export function secretsOf({ api_key = "", headers = {} }: RequestOptions): { readonly secrets: readonly string[] } {
   return { secrets: [api_key, ...Object.values(headers)].filter(Boolean) }
 }

@@ -49,7 +49,7 @@ const Tools = z
     return tools
   })
 
-export const AssistantOptions = ModelOptions.extend({
+export const AssistantOptions = ModelOptions.omit({ suggestions: true }).extend({
   /** By name; their tools are called `{name}__{tool}`. */
   mcp_servers: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/), McpServer).default({}),
   /** Modules, by path (from the working directory) or package name, whose default export holds tools made by defineTool. */
