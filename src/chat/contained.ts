@@ -7,7 +7,7 @@ import { problemOf } from "../language/problem.ts"
 import type { Log } from "../log.ts"
 import { Json } from "../protocol/ids.ts"
 import { jsonParameter } from "../store/json.ts"
-import { untilAborted } from "./until-aborted.ts"
+import { type Heard, hear } from "./hear.ts"
 
 export interface Bounds {
   /** One that is not text counts as ten: it is told to everybody at once, and text is gathered before. */
@@ -32,20 +32,31 @@ const maxTitles = 20
 /** Milliseconds after which a handler that was stopped, and goes on, is named in the log. */
 const grace = 5000
 
-/** The events of a run, until the signal aborts. Throws ChatError: `handler_failed`, `handler_flooded`, or the handler's own. */
-export async function* contained(run: () => unknown, deps: ContainedDeps): AsyncGenerator<CheckedEvent> {
+/**
+ * Tells the events of a run, one after the other, until they end, `heard` has enough, or the signal aborts. Rejects with a
+ * ChatError: `handler_failed`, `handler_flooded`, or the handler's own.
+ */
+export async function contained(
+  run: () => unknown,
+  deps: ContainedDeps,
+  heard: (event: CheckedEvent) => true | undefined,
+): Promise<void> {
   const { clock, signal } = deps
-  const take = counting(deps)
+  const count = counting(deps)
   let taken = 0
   try {
-    for await (const yielded of untilAborted(iterable(run()), signal, (returned) => watch(returned, deps))) {
-      const event = checked(yielded)
-      take(event)
-      yield event
-      taken += 1
-      // A generator that never waits would otherwise let nothing else happen in this process.
-      if (taken % share === 0) await new Promise<void>((resolve) => clock.soon(resolve))
-    }
+    await hear(iterable(run()), {
+      signal,
+      left: (returned) => watch(returned, deps),
+      heard: (yielded): Heard => {
+        const event = checked(yielded)
+        count(event)
+        if (heard(event)) return true
+        taken += 1
+        // A generator that never waits would otherwise let nothing else happen in this process.
+        return taken % share === 0 ? new Promise((resolve) => clock.soon(() => resolve(undefined))) : undefined
+      },
+    })
   } catch (thrown) {
     throw ChatError.within(thrown) ?? new ChatError("handler_failed", { cause: errorOf(thrown) })
   }

@@ -32,18 +32,20 @@ function said(view: ChatView, message: Message): ChatView {
   const question = view.question && answers(view.question.input_id) ? null : view.question
   const { turn_id } = message
   if (!turn_id) return { ...view, question }
-  const joins = view.turns.some((turn) => turn.turn_id === turn_id)
+  const turns = withQuestion(view.turns, turn_id, message)
+  // One that joins a question that waits makes the line no longer.
+  const begins = turns.length > view.turns.length
   return {
-    session: { ...view.session, state: "running", lifecycle: "active", ...(joins ? {} : { head: message.id }) },
-    turns: withQuestion(view.turns, turn_id, message),
+    session: { ...view.session, state: "running", lifecycle: "active", ...(begins ? { head: message.id } : {}) },
+    turns,
     question,
   }
 }
 
 /** The conversation goes on from its last answer, unless the person is on another branch by now, or asked once more (P6.12). */
 function answered(view: ChatView, { id, turn_id, reply_to }: Message): ChatView {
-  const again = view.turns.some((turn) => turn.message_id === reply_to && turn.turn_id !== turn_id)
-  if (turn_id === null || view.session.head !== reply_to || again) return view
+  if (turn_id === null || view.session.head !== reply_to) return view
+  if (view.turns.some((turn) => turn.message_id === reply_to && turn.turn_id !== turn_id)) return view
   return { ...view, session: { ...view.session, head: id } }
 }
 

@@ -17,7 +17,7 @@ import { statusOf } from "./frames.ts"
 import { handOver } from "./hand-over.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { routeOf } from "./route-of.ts"
-import { endTurn, type Outcome } from "./turn-end.ts"
+import { type Asked, endTurn, type Outcome } from "./turn-end.ts"
 import { type PatienceDeps, untilStored } from "./until-stored.ts"
 
 export interface Lease {
@@ -171,21 +171,29 @@ async function work(
     stopping.within(seconds)
     // Beside the answer, which streams on while the store is away; in order, and before the end.
     let titled = Promise.resolve()
-    for await (const event of contained(run, { clock: deps.clock, log, bounds: deps.bounds, signal })) {
-      if (event.type === "question") {
-        await titled
-        return { state: "waiting_input", reason: "question", question: event }
+    const asked: Asked[] = []
+    await contained(run, { clock: deps.clock, log, bounds: deps.bounds, signal }, (event) => {
+      switch (event.type) {
+        case "question":
+          asked.push(event)
+          return true
+        case "checkpoint":
+          answer.add({ type: "checkpoint", checkpoint: withCheckpoint(before, handler.name, event.checkpoint) })
+          return undefined
+        case "title": {
+          const set = () => untilStored(deps, log, "the title", () => setTopic(deps, chat, turn, event.title))
+          titled = titled.then(set)
+          titled.catch(() => undefined)
+          return undefined
+        }
+        default:
+          answer.add(event)
+          return undefined
       }
-      if (event.type === "checkpoint")
-        answer.add({ type: "checkpoint", checkpoint: withCheckpoint(before, handler.name, event.checkpoint) })
-      else if (event.type !== "title") answer.add(event)
-      else {
-        const set = () => untilStored(deps, log, "the title", () => setTopic(deps, chat, turn, event.title))
-        titled = titled.then(set)
-        titled.catch(() => undefined)
-      }
-    }
+    })
     await titled
+    const [question] = asked
+    if (question) return { state: "waiting_input", reason: "question", question }
     return signal.aborted ? stopped(signal, log) : { state: "completed", reason: "done" }
   } catch (cause) {
     if (signal.aborted) return stopped(signal, log)

@@ -1,6 +1,6 @@
 // A plug-in's events for as long as they are wanted, whatever the plug-in does.
 import { expect, test } from "bun:test"
-import { untilAborted } from "../../src/chat/until-aborted.ts"
+import { hear } from "../../src/chat/hear.ts"
 import { turnOfTheLoop } from "../support/clock.ts"
 
 async function collect<T>(
@@ -9,10 +9,12 @@ async function collect<T>(
   each: (event: T) => void = () => {},
 ): Promise<T[]> {
   const got: T[] = []
-  for await (const event of untilAborted(events, signal)) {
+  const heard = (event: T) => {
     got.push(event)
     each(event)
+    return undefined
   }
+  await hear(events, { signal, heard })
   return got
 }
 
@@ -62,7 +64,7 @@ test("the handler's own cleaning up is done: after the stop, after leaving, afte
   }
   const controller = new AbortController()
   await collect(careful("stopped"), controller.signal, () => controller.abort())
-  for await (const _ of untilAborted(careful("left"), new AbortController().signal)) break
+  await hear(careful("left"), { signal: new AbortController().signal, heard: () => true })
   await turnOfTheLoop()
   expect(cleaned).toEqual(["stopped", "left"])
 })
@@ -123,6 +125,40 @@ test("no listener is left on the signal", async () => {
       remove(...given)
     },
   })
-  for await (const number of untilAborted(counting(), signal)) if (number === 100) break
+  await hear(counting(), { signal, heard: (number) => number === 100 || undefined })
   expect(listeners).toBe(0)
+})
+
+test("what the listener throws ends it with that, and the handler is let go", async () => {
+  const { signal } = new AbortController()
+  const let_go = Promise.withResolvers<void>()
+  async function* careful() {
+    try {
+      yield* counting()
+    } finally {
+      let_go.resolve()
+    }
+  }
+  const failing = () => {
+    throw new TypeError("too much")
+  }
+  await expect(hear(careful(), { signal, heard: failing })).rejects.toThrow("too much")
+  await let_go.promise
+})
+
+test("an event is asked for only when the one before was taken, however long that takes", async () => {
+  const controller = new AbortController()
+  let asked = 0
+  async function* eager() {
+    for (;;) yield ++asked
+  }
+  const gate = Promise.withResolvers<undefined>()
+  const over = hear(eager(), { signal: controller.signal, heard: () => gate.promise })
+  await turnOfTheLoop()
+  expect(asked).toBe(1)
+  controller.abort()
+  await over
+  gate.resolve(undefined)
+  await turnOfTheLoop()
+  expect(asked).toBe(1)
 })
