@@ -11,6 +11,8 @@ import { generationOf } from "./streams.ts"
 
 /** Deltas of so many milliseconds travel as one; the first goes at once. */
 const tick = 20
+/** What comes so little before the end of a tick goes at once: a timer costs more than it saves. */
+const early = 5
 /** A checkpoint at least each second, or each 4 KiB. */
 const checkpointEvery = 1000
 const checkpointUnits = 4096
@@ -169,7 +171,7 @@ export class Answer {
     if (this.#tick === null) {
       const wait = this.#tickedAt + tick - this.#deps.clock.now()
       // No timer while deltas come slower than ticks, as most do. More than a tick: the time of day was set back.
-      if (wait <= 0 || wait > tick) this.#onTick()
+      if (wait <= early || wait > tick) this.#onTick()
       else this.#tick = this.#deps.clock.after(wait, () => this.#onTick())
     }
     if (this.#length - this.#kept >= checkpointUnits) this.#keep()
