@@ -72,7 +72,7 @@ export async function startServer(
       config,
       instance,
       fanOut,
-      graphs: openGraphCheckpoints(db),
+      graphsOf: (turn) => openGraphCheckpoints(db, turn),
       filesOf: ({ user_id }) => files.filesFor(user_id),
     })
     const deps: ConnectionDeps = {

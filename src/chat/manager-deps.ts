@@ -9,7 +9,7 @@ import type { Writer } from "../store/writer.ts"
 import type { FanOut } from "./live-chat.ts"
 import type { TurnDeps } from "./turn.ts"
 
-export interface ManagerDeps extends Pick<TurnDeps, "filesOf" | "graphs"> {
+export interface ManagerDeps extends Pick<TurnDeps, "filesOf" | "graphsOf"> {
   readonly db: Database
   readonly writer: Writer
   readonly bus: Bus

@@ -45,9 +45,9 @@ export class TurnRunner {
   constructor(deps: TurnRunnerDeps) {
     this.#deps = deps
     this.#titles = new Titles(deps)
-    const { db, emitter, registry, filesOf, graphs, clock, log, config, instance } = deps
+    const { db, emitter, registry, filesOf, graphsOf, clock, log, config, instance } = deps
     this.#turnDeps = {
-      ...{ db, emitter, registry, filesOf, graphs, clock, log, instance, closing: this.#closing.signal },
+      ...{ db, emitter, registry, filesOf, graphsOf, clock, log, instance, closing: this.#closing.signal },
       max_exchanges: Math.floor(config.chat.max_history_messages / 2),
       ...limitsOf(config.chat),
       completed: (chat, { trace_id }) => this.#titles.answered(chat, trace_id),

@@ -33,7 +33,8 @@ export interface TurnDeps extends PatienceDeps {
   readonly registry: Registry
   /** Those that a bot of this chat may use. */
   filesOf(session: Session): Files
-  readonly graphs: GraphCheckpoints
+  /** For as long as this run of the turn has it. */
+  graphsOf(turn: Pick<HeldTurn, "id" | "generation">): GraphCheckpoints
   readonly log: Log
   readonly max_exchanges: number
   /** UTF-16 units of text and reasoning together. */
@@ -165,7 +166,7 @@ async function work(
         language: turn.language,
         log,
         files: deps.filesOf(chat.session),
-        graphs: deps.graphs,
+        graphs: deps.graphsOf(turn),
       })
     const seconds = flow.timeout_s ?? defaultTimeout
     stopping.within(seconds)

@@ -4,8 +4,19 @@ import { ChatError } from "../errors.ts"
 
 /** A broken rule, or a value above a limit (sqld: ARGS_INVALID): the same statement will never be taken. */
 export function isStatementFault(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? String(error.code) : ""
+  const code = codeOf(error)
   return code.startsWith("SQLITE_CONSTRAINT") || code === "SQLITE_TOOBIG" || code === "ARGS_INVALID"
+}
+
+/** Also below what others made of it. */
+export function isRuleBroken(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (codeOf(cause).startsWith("SQLITE_CONSTRAINT")) return true
+  return false
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : ""
 }
 
 /** The error for whoever asked: `store_unavailable`, which may be tried again, or `internal`. */

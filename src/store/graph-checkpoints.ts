@@ -1,8 +1,19 @@
 // Checkpoints of graphs, as rows. What each verb does is said in handlers/graph-checkpoints.ts, whose shapes these are.
 import { and, asc, desc, eq, gte, lt, type SQL, sql } from "drizzle-orm"
+import type { BatchItem } from "drizzle-orm/batch"
 import type { Database } from "./database.ts"
-import { copyStatements, deleteUpTo, newestOf, valueId, values, versionOf, versionsOf } from "./graph-statements.ts"
-import { graphCheckpoints as checkpoints, graphWrites as writes } from "./schema.ts"
+import { isRuleBroken } from "./faults.ts"
+import {
+  copyStatements,
+  deleteUpTo,
+  fence,
+  newestOf,
+  valueId,
+  values,
+  versionOf,
+  versionsOf,
+} from "./graph-statements.ts"
+import { graphCheckpoints as checkpoints, type TurnRow, graphWrites as writes } from "./schema.ts"
 
 interface Serialized {
   readonly type: string
@@ -46,7 +57,10 @@ interface Filter extends Partial<Key> {
 
 type WriteRow = typeof writes.$inferSelect
 
-export function openGraphCheckpoints({ orm }: Pick<Database, "orm">) {
+type Statement = BatchItem<"sqlite">
+
+/** With `held`, only for as long as that run of the turn has it: whoever lost it writes nothing into a thread that others go on with. */
+export function openGraphCheckpoints({ orm }: Pick<Database, "orm">, held?: Pick<TurnRow, "id" | "generation">) {
   const place = { thread_id: checkpoints.thread_id, checkpoint_ns: checkpoints.checkpoint_ns }
 
   return {
@@ -140,27 +154,37 @@ export function openGraphCheckpoints({ orm }: Pick<Database, "orm">) {
         }),
       )
       const pruning = keep === undefined ? [] : deleteUpTo(thread_id, checkpoint_ns, keep).map((each) => orm.run(each))
-      await orm.batch([insert, ...inserts, ...pruning])
+      await write([insert, ...inserts, ...pruning])
     },
 
     async putWrites(key: Key, made: readonly (Write & { readonly replace: boolean })[]): Promise<void> {
-      const inserts = made.map(({ channel, replace, ...write }) => insertWrite(key, [channel, replace], write))
-      const [first, ...rest] = inserts
-      if (first) await orm.batch([first, ...rest])
+      await write(made.map(({ channel, replace, ...rest }) => insertWrite(key, [channel, replace], rest)))
     },
 
     /** One batch: the copy is there as a whole, or not at all. */
     async copyThread(copy: Parameters<typeof copyStatements>[0]): Promise<void> {
-      const [first, ...rest] = copyStatements(copy).map((statement) => orm.run(statement))
-      if (first) await orm.batch([first, ...rest])
+      await write(copyStatements(copy).map((statement) => orm.run(statement)))
     },
 
     async deleteThread(thread_id: string): Promise<void> {
-      await orm.batch([
+      await write([
         orm.delete(writes).where(eq(writes.thread_id, thread_id)),
         orm.delete(checkpoints).where(eq(checkpoints.thread_id, thread_id)),
       ])
     },
+  }
+
+  /** One batch: all of it happens, or nothing. */
+  async function write(statements: readonly Statement[]): Promise<void> {
+    const [first, ...rest] = held ? [orm.run(fence(held)), ...statements] : statements
+    if (!first) return
+    try {
+      await orm.batch([first, ...rest])
+    } catch (error) {
+      if (held && isRuleBroken(error))
+        throw new Error("the turn has ended, or another instance has it", { cause: error })
+      throw error
+    }
   }
 
   function insertWrite(

@@ -14,6 +14,12 @@ export function versionOf(checkpoint_id: string): string {
   return checkpoint_id.slice(prefix.length)
 }
 
+/** Breaks a rule of its table, and with it the batch, unless the turn runs and nobody took it over. */
+export function fence({ id, generation }: { readonly id: string; readonly generation: number }): SQL {
+  return sql`insert into graph_checkpoints (thread_id) select null where not exists (select 1 from turns
+    where id = ${id} and generation = ${generation} and +state = 'running')`
+}
+
 /** The last checkpoint of a place, or one so many before it. */
 export function newestOf(thread_id: string, checkpoint_ns: string, before = 0): SQL {
   return sql`(select checkpoint_id from graph_checkpoints where thread_id = ${thread_id}

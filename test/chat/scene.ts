@@ -183,7 +183,8 @@ async function open(
   const instance = first ? "ins_second" : "ins_first"
   const manager = new ChatManager({
     ...{ db, bus, clock, config, registry, writer: new Writer(db, clock), log: silentLog, instance },
-    ...{ graphs: openGraphCheckpoints(db), filesOf: () => noFiles },
+    graphsOf: (turn) => openGraphCheckpoints(db, turn),
+    filesOf: () => noFiles,
     fanOut(session_id, _, text) {
       for (const follower of followers) if (follower.following.has(session_id)) follower.send(text)
       return true
