@@ -15,7 +15,8 @@ export type Entry =
 /** Where a turn begins that nobody began before. Undefined: there is nothing to be run. */
 export async function* entryOf(turn: Turn, position: Position | null): AsyncGenerator<HandlerEvent, Entry | undefined> {
   const { message, language, question } = turn.context
-  const anew = message.kind === "command" && message.message?.trim() === "/restart"
+  // Of this handler there is one command, and the service takes it for one however it is written.
+  const anew = message.kind === "command"
   if (anew || position === null || position.state === "done" || position.state === "running") {
     // Its end is stored, and nobody comes back to it: a branch goes on where a question was asked, or something failed.
     if (position?.state === "done" || position?.state === "running") await turn.saver.deleteThread(position.thread_id)

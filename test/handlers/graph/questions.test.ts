@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { systemClock, timestamp } from "../../../src/clock.ts"
 import { newId } from "../../../src/ids.ts"
 import type { Question } from "../../../src/protocol/turn.ts"
+import { FakeClock } from "../../support/clock.ts"
 import { message } from "../context.ts"
 import { graphScene } from "./scene.ts"
 
@@ -87,9 +88,28 @@ test("/restart begins anew, also while a question is open", async () => {
   await using scene = await graphScene("intake")
   const first = await scene.turn(null)
   const second = await scene.turn(first.checkpoint, { answer: { topic: "wish" } })
-  const command = message({ kind: "command", message: "/restart" })
-  const anew = await scene.turn(second.checkpoint, { over: { message: command } })
-  expect(anew.question).toEqual(first.question)
+  for (const said of ["/restart", "restart", "/Restart", " /restart please"]) {
+    const command = message({ kind: "command", message: said })
+    const anew = await scene.turn(second.checkpoint, { over: { message: command } })
+    expect(anew.question).toEqual(first.question)
+  }
+})
+
+test("a day of the intake is right where the person is, whichever day it is where the service runs", async () => {
+  await using scene = await graphScene("intake")
+  const prompt = async (topic: string, given: object, now: string) => {
+    const over = { clock: new FakeClock(Date.parse(now)) }
+    const first = await scene.turn(null, { over })
+    const form = await scene.turn(first.checkpoint, { answer: { topic }, over })
+    return (await scene.turn(form.checkpoint, { answer: { phone: "1", ...given }, over })).question?.prompt
+  }
+  const since = (day: string, now: string) => prompt("problem", { description: "d", since: day }, now)
+  const on = (day: string, now: string) => prompt("visit", { day, people: 1 }, now)
+  // In Shanghai the 2nd has begun; in San Francisco it is still the 1st.
+  expect(await since("2026-05-02", "2026-05-01T18:00:00Z")).toStartWith("Is this right?")
+  expect(await on("2026-05-01", "2026-05-02T05:00:00Z")).toStartWith("Is this right?")
+  expect(await since("2026-05-03", "2026-05-01T18:00:00Z")).toContain("in the future")
+  expect(await on("2026-04-30", "2026-05-02T05:00:00Z")).toContain("over already")
 })
 
 test("two branches from one question know nothing of each other, wherever they part", async () => {

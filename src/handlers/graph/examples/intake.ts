@@ -52,9 +52,10 @@ function ask({ topic, details, fault }: typeof State.State, config: Config) {
 
 /** What no field can say by itself. */
 function check({ details: { email, phone, since, day } }: typeof State.State, config: Config) {
-  const today = timestamp(chatOf(config).clock.now()).slice(0, 10)
-  const late = typeof since === "string" && since > today
-  const over = typeof day === "string" && day < today
+  // Where the person is it may be another day than here: the first and the last that it is anywhere.
+  const today = (hours: number) => timestamp(chatOf(config).clock.now() + hours * 3_600_000).slice(0, 10)
+  const late = typeof since === "string" && since > today(14)
+  const over = typeof day === "string" && day < today(-12)
   const fault: Word | null = !email && !phone ? "fault_contact" : late ? "fault_future" : over ? "fault_past" : null
   return { fault }
 }
