@@ -1,6 +1,7 @@
 // Answers that are being given: what was streamed of them so far, for those who come late.
 import type { Progress, ServerFrame } from "../protocol/server-frame.ts"
 import type { TurnRow } from "../store/schema.ts"
+import { shownPart } from "./shown-part.ts"
 
 interface Stream {
   readonly turn_id: string
@@ -20,7 +21,7 @@ type TextProgress = Extract<Progress, { kind: "text" | "reasoning" }>
 /** A turn as the store has it, with the checkpoint of what it streamed. */
 type Checkpointed = Pick<
   TurnRow,
-  "id" | "answer_id" | "trace_id" | "partial_text" | "partial_reasoning" | "partial_generation"
+  "id" | "answer_id" | "trace_id" | "partial_text" | "partial_reasoning" | "partial_generation" | "resume_from"
 >
 
 /** So many answers are remembered as ended: a bus may bring a piece after the end. */
@@ -63,11 +64,20 @@ export class Streams {
 
   /** What the store has of a turn's answer; gives back what is new of it, as `add`. */
   addKept({ id: turn_id, answer_id: message_id, trace_id, ...kept }: Checkpointed): Progress[] {
-    const texts = { reasoning: kept.partial_reasoning, text: kept.partial_text }
     const about = { turn_id, message_id, ...generationOf(kept.partial_generation) }
-    return (["reasoning", "text"] as const).flatMap((kind) =>
-      texts[kind] ? this.add({ kind, ...about, offset: 0, text: texts[kind] }, trace_id) : [],
-    )
+    const add = (progress: Progress) => this.add(progress, trace_id)
+    const said = (kind: "text" | "reasoning", text: string) => (text ? add({ kind, ...about, offset: 0, text }) : [])
+    return [
+      ...said("reasoning", kept.partial_reasoning),
+      // As they were at the bot's last checkpoint: what was heard here is newer.
+      ...(kept.resume_from?.parts ?? []).flatMap((part) => {
+        const shown = shownPart(part)
+        const stream = this.#streams.get(message_id)
+        const heard = stream?.generation === kept.partial_generation && shown && stream.parts.has(shown.key)
+        return !shown || heard ? [] : add({ ...shown.told, ...about })
+      }),
+      ...said("text", kept.partial_text),
+    ]
   }
 
   /** Is a piece of this answer missing? */

@@ -146,6 +146,22 @@ test("[P6.9] a shutdown that cannot wait hands the turn over: another instance g
   expect(lastEnd(laptop)).toMatchObject({ state: "completed" })
 })
 
+test("[P6.2] who joins late on another instance sees the steps up to the bot's last checkpoint, before the text", async () => {
+  await using a = await openScene({}, { resumable: true })
+  await using b = await openBeside(a)
+  await a.say("tell me")
+  const run = await a.bot.run()
+  await run.yield({ type: "step", step: { step_id: "1", name: "begin", state: "completed" } })
+  await run.say("Once")
+  await run.yield({ type: "checkpoint", checkpoint: 1 })
+  await a.clock.advance(1000)
+  const laptop = await b.join()
+  const told = laptop.frames.flatMap(({ type, data }) => (type === "progress" ? [data.kind] : []))
+  expect(told).toEqual(["step", "text"])
+  expect(shown(laptop)).toBe("Once")
+  run.done()
+})
+
 test("[P3.3] a question whose commit got through although the store's answer was lost: refused for now, and answered all the same", async () => {
   await using scene = await openScene()
   const follower = await scene.join()

@@ -144,7 +144,28 @@ test("[P6.9] a later run whose beginning was lost is shown when the beginning is
   const streams = streamsOf(text(0, "Once"))
   expect(streams.add(of(2, 5, "more"), "trace-1")).toEqual([])
   expect(streams.isBroken("msg_1")).toBe(true)
-  const kept = { id: "trn_1", answer_id: "msg_1", trace_id: "trace-1", partial_text: "Once ", partial_reasoning: "" }
+  const row = { id: "trn_1", answer_id: "msg_1", trace_id: "trace-1", resume_from: null }
+  const kept = { ...row, partial_text: "Once ", partial_reasoning: "" }
   expect(streams.addKept({ ...kept, partial_generation: 1 })).toEqual([])
   expect(streams.addKept({ ...kept, partial_generation: 2 })).toEqual([of(2, 0, "Once "), of(2, 5, "more")])
+})
+
+test("[P6.2] what the store has of tools and steps comes before the text, and takes the place of nothing that was heard", () => {
+  const streams = new Streams()
+  const step = (step_id: string, state: "running" | "completed") => ({ step_id, name: step_id, state })
+  const heard: Progress = { kind: "step", ...about, step: { type: "step", ...step("one", "completed") } }
+  streams.add(heard, "trace-1")
+  const parts = [
+    { type: "step" as const, ...step("one", "running") },
+    { type: "step" as const, ...step("two", "running") },
+    { type: "suggestions" as const, questions: ["And now?"] },
+  ]
+  const kept = { id: "trn_1", answer_id: "msg_1", trace_id: "trace-1", partial_text: "Once", partial_reasoning: "" }
+  const fresh = streams.addKept({ ...kept, partial_generation: 1, resume_from: { text: 0, reasoning: 0, parts } })
+  expect(fresh.map(({ kind }) => kind)).toEqual(["step", "part", "text"])
+  expect(dataOf(streams)).toEqual([heard, ...fresh])
+  expect(streams.addKept({ ...kept, partial_generation: 1, resume_from: { text: 0, reasoning: 0, parts } })).toEqual([])
+  // A later run begins with all of them.
+  const again = streams.addKept({ ...kept, partial_generation: 2, resume_from: { text: 0, reasoning: 0, parts } })
+  expect(again.map(({ kind }) => kind)).toEqual(["step", "step", "part", "text"])
 })
