@@ -7,10 +7,12 @@ import type { Log } from "../log.ts"
 import type { Part } from "../protocol/message.ts"
 import type { Question, TurnEnd, TurnOver } from "../protocol/turn.ts"
 import type { NewMessage } from "../store/append.ts"
+import { isTooLarge } from "../store/faults.ts"
 import type { TurnRow } from "../store/schema.ts"
 import { runningOf, turnById } from "../store/turns.ts"
 import type { Answer } from "./answer.ts"
 import type { LiveChat } from "./live-chat.ts"
+import { shortened } from "./shortened.ts"
 import { afterTurn } from "./state.ts"
 import type { HeldTurn, TurnDeps } from "./turn.ts"
 import { untilStored } from "./until-stored.ts"
@@ -33,7 +35,21 @@ export interface Outcome {
 export type Said = Pick<Answer, "text" | "parts" | "usage" | "checkpoint">
 
 /** Stores how the turn ended, with what was said, in one commit; takes the next in line. Returns its id, if any. */
-export async function endTurn(
+export async function endTurn(...[deps, chat, turn, answer, outcome, log]: Ending): Promise<string | undefined> {
+  try {
+    return await storeEnd(deps, chat, turn, answer, outcome, log)
+  } catch (cause) {
+    if (!isTooLarge(cause)) throw cause
+    // Else it would never end, here or on another instance.
+    const error = new ChatError("handler_flooded", { cause })
+    log.warn({ err: cause }, "the answer is larger than the store takes; its beginning is kept")
+    return storeEnd(deps, chat, turn, shortened(answer), { state: "failed", reason: error.code, error }, log)
+  }
+}
+
+type Ending = Parameters<typeof storeEnd>
+
+async function storeEnd(
   deps: TurnDeps,
   chat: LiveChat,
   turn: HeldTurn,

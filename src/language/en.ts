@@ -62,7 +62,7 @@ const errors = {
   too_many_steps:
     "The bot did not come to an end within {limit} steps. What came until then is kept; ask for less at once.",
   checkpoint_too_large:
-    "What the workflow has to remember has grown to {size} bytes; at most {limit} are kept. Begin it anew with less.",
+    "What the bot has to remember has grown to {size} bytes; at most {limit} are kept. Begin anew with less.",
   handler_timeout: "The bot took longer than {seconds} s and was stopped. What came until then is kept; try again.",
   handler_flooded: "The bot sent more than it may and was stopped. What came until then is kept.",
   answer_too_long:

@@ -57,7 +57,7 @@ export const zh: Record<Sentence, string> = {
   engine_timeout: "机器人背后的引擎在 {seconds} 秒内没有回应。请重试。",
   tools_unavailable: "无法连接机器人的工具（{name}）。请稍后再试。",
   too_many_steps: "机器人在 {limit} 步内没有完成。已收到的内容已保留，请缩小请求范围。",
-  checkpoint_too_large: "工作流需要记住的内容已达 {size} 字节，最多保留 {limit} 字节。请减少内容后重新开始。",
+  checkpoint_too_large: "机器人需要记住的内容已达 {size} 字节，最多保留 {limit} 字节。请减少内容后重新开始。",
   handler_timeout: "机器人运行超过 {seconds} 秒，已被停止。已收到的内容已保留，请重试。",
   handler_flooded: "机器人发送的内容过多，已被停止。已收到的内容已保留。",
   answer_too_long: "回答超过 {limit} 个字符，已被截断。已收到的内容已保留，请缩小提问范围。",

@@ -10,9 +10,18 @@ export function isStatementFault(error: unknown): boolean {
 
 /** Also below what others made of it. */
 export function isRuleBroken(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if (codeOf(cause).startsWith("SQLITE_CONSTRAINT")) return true
-  return false
+  return codesOf(error).some((code) => code.startsWith("SQLITE_CONSTRAINT"))
+}
+
+/** A value is larger than the database takes. Also below what others made of it. */
+export function isTooLarge(error: unknown): boolean {
+  return codesOf(error).some((code) => code === "SQLITE_TOOBIG" || code === "ARGS_INVALID")
+}
+
+function codesOf(error: unknown): string[] {
+  const codes: string[] = []
+  for (let cause = error; cause instanceof Error && codes.length < 20; cause = cause.cause) codes.push(codeOf(cause))
+  return codes
 }
 
 function codeOf(error: unknown): string {
