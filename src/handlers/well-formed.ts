@@ -1,4 +1,9 @@
-// Makes pieces of text that may each be sent and stored alone: no half of a surrogate pair, no U+0000.
+// Makes texts, and pieces of text, that may each be sent and stored alone: no half of a surrogate pair, no U+0000.
+
+/** Well-formed, without U+0000, at most `longest` UTF-16 units. */
+export function fit(text: string, longest: number): string {
+  return text.replaceAll("\0", "").toWellFormed().slice(0, longest).toWellFormed()
+}
 
 export interface Joiner {
   /** The piece as far as it may be passed on now; "" when nothing may. */

@@ -4,6 +4,7 @@ import { z } from "zod"
 import { type Language, say } from "../../language/language.ts"
 import { Field } from "../../protocol/form.ts"
 import type { HandlerEvent } from "../handler.ts"
+import { fit } from "../well-formed.ts"
 import type { Asked, Call } from "./memory.ts"
 
 export interface Question {
@@ -47,7 +48,7 @@ export function questionAbout(
     asked: drafts.map(({ asked }) => asked),
     event: {
       type: "question",
-      prompt: clean(messages, 4000) || say(language, "agent_question"),
+      prompt: fit(messages, 4000) || say(language, "agent_question"),
       fields: fields.slice(0, mostFields),
       ...(expiries.length > 0 ? { expires_in_s: Math.min(...expiries) } : {}),
     },
@@ -62,7 +63,7 @@ interface Draft {
 function draftOf(interrupt: Interrupt, prefix: string, call: Call | undefined): Draft {
   const schema = Schema.safeParse(interrupt.responseSchema ?? {}).data ?? { type: undefined, items: undefined }
   const { properties = {} } = schema
-  const label = clean(interrupt.message ?? interrupt.reason, 500)
+  const label = fit(interrupt.message ?? interrupt.reason, 500)
   if (Schema.safeParse(properties.approved).data?.type === "boolean") {
     const editable = editsNames.some((name) => name in properties)
     const key = `${prefix}approved`
@@ -106,8 +107,8 @@ function fieldOf(
 ): Field | undefined {
   const schema = Schema.safeParse(json).data
   if (!schema) return undefined
-  const hint = schema.description ? { hint: clean(schema.description, 1000) } : {}
-  const base = { key, required, ...labelled(clean(schema.title ?? name, 500)), ...hint }
+  const hint = schema.description ? { hint: fit(schema.description, 1000) } : {}
+  const base = { key, required, ...labelled(fit(schema.title ?? name, 500)), ...hint }
   const limits = (names: Record<string, unknown>) =>
     Object.fromEntries(Object.entries(names).filter(([, value]) => typeof value === "number"))
   const items = Schema.safeParse(schema.items).data
@@ -135,8 +136,4 @@ function fieldOf(
 
 function labelled(label: string): { label?: string } {
   return label ? { label } : {}
-}
-
-function clean(text: string, limit: number): string {
-  return text.replaceAll("\0", "").slice(0, limit).toWellFormed()
 }

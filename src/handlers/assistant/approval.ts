@@ -5,6 +5,7 @@ import { type Language, say } from "../../language/language.ts"
 import { Confirmation } from "../../protocol/form.ts"
 import type { Part } from "../../protocol/message.ts"
 import type { HandlerEvent } from "../handler.ts"
+import { fit } from "../well-formed.ts"
 
 /** The most fields that a question has. */
 const most = 50
@@ -46,23 +47,19 @@ export function questionAbout(
   const fields = calls.slice(0, most).map(({ name, input, approval_id }) => {
     const hint = describe(name)
     return {
-      ...{ type: "confirm" as const, key: keyOf(approval_id), label: clean(name, 500) },
+      ...{ type: "confirm" as const, key: keyOf(approval_id), label: fit(name, 500) },
       value: z.json().parse(input ?? null),
-      ...(hint ? { hint: clean(hint, 1000) } : {}),
+      ...(hint ? { hint: fit(hint, 1000) } : {}),
       editable: true,
     }
   })
   const names = [...new Set(calls.map(({ name }) => name))].join(", ")
-  return { type: "question", prompt: say(language, "assistant_approval", { names: clean(names, 500) }), fields }
+  return { type: "question", prompt: say(language, "assistant_approval", { names: fit(names, 500) }), fields }
 }
 
 /** Of this call alone, so that no answer to another question can be taken for one to this. */
 function keyOf(approval_id: string): string {
   return `call_${approval_id.replaceAll(/[^A-Za-z0-9_-]/g, "")}`.slice(0, 64)
-}
-
-function clean(text: string, limit: number): string {
-  return text.replaceAll("\0", "").slice(0, limit).toWellFormed()
 }
 
 /** What the answer says about each call. Only a clear yes is one. */

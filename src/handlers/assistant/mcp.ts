@@ -3,6 +3,7 @@ import type { Clock } from "../../clock.ts"
 import { ChatError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import { createDeadline } from "../deadline.ts"
+import { raced } from "../raced.ts"
 import { type MCPClient, openMcpClient } from "./mcp-client.ts"
 import { resultOf } from "./mcp-result.ts"
 import type { McpServer } from "./options.ts"
@@ -65,7 +66,7 @@ async function tried(key: string, opening: Promise<MCPClient>, deps: McpDeps): P
   const { clock, signal, timeout_s } = deps
   const deadline = createDeadline(clock)
   try {
-    const client = await unlessAborted(opening, signal)
+    const client = await raced(opening, signal)
     deadline.arm(timeout_s)
     return { client, tools: await listed(client, AbortSignal.any([signal, deadline.signal])) }
   } catch (error) {
@@ -98,15 +99,6 @@ async function dismiss(opening: Promise<MCPClient>): Promise<void> {
   } catch {
     // It was never open, or is gone: that is what was wanted.
   }
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(new Error("the turn was stopped"))
-    if (signal.aborted) stop()
-    signal.addEventListener("abort", stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop))
-  })
 }
 
 /** For the log, without what the server answered, which may be long. */

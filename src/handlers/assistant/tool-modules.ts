@@ -1,15 +1,16 @@
 // Loads tools that somebody else wrote: a module by its path, or a package by its name.
-import { isAbsolute, resolve } from "node:path"
-import { pathToFileURL } from "node:url"
+import { locate } from "../module.ts"
 import { isTool, type Tool, toolFaults } from "./tool.ts"
 
 export type LoadedTools = Readonly<{ tools: readonly Tool[] }> | Readonly<{ problem: string }>
 
 /** The tools of the module's default export; a path is taken from the working directory. */
 export async function loadTools(name: string): Promise<LoadedTools> {
+  const location = locate(name)
+  if (location === null) return { problem: `'${name}' cannot be loaded: there is no such module or package` }
   let module: unknown
   try {
-    module = await import(locate(name))
+    module = await import(location)
   } catch (error) {
     return { problem: `'${name}' cannot be loaded: ${error instanceof Error ? error.message : String(error)}` }
   }
@@ -19,12 +20,6 @@ export async function loadTools(name: string): Promise<LoadedTools> {
   if (found.length === 0) faults.push("there is none")
   if (faults.length > 0) return { problem: `the default export of '${name}' does not hold tools: ${faults.join("; ")}` }
   return { tools: found.filter(isTool) }
-}
-
-function locate(name: string): string {
-  const folder = process.cwd()
-  const isPath = name.startsWith("./") || name.startsWith("../") || isAbsolute(name)
-  return pathToFileURL(Bun.resolveSync(isPath ? resolve(folder, name) : name, folder)).href
 }
 
 /** One tool, a list, or a record of them. */

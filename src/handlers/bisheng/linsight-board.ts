@@ -1,8 +1,8 @@
 // What of Linsight's work was told already: each task, call and thought becomes an event of ours once, whichever way it comes.
 import { Json } from "../../protocol/ids.ts"
 import type { HandlerEvent } from "../handler.ts"
+import { fit } from "../well-formed.ts"
 import type { LinsightStep, LinsightTask } from "./linsight-event.ts"
-import { fit } from "./words.ts"
 
 /** How much of each task's history earlier turns told. */
 export type Told = Readonly<Record<string, { readonly seen: number; readonly over: boolean }>>

@@ -6,13 +6,13 @@ import type { BishengLinsightOptions } from "../bisheng-linsight.ts"
 import { createDeadline, type Deadline } from "../deadline.ts"
 import type { HandlerContext, HandlerEvent } from "../handler.ts"
 import { textOf } from "../messages.ts"
+import { fit } from "../well-formed.ts"
 import { LinsightApi, path, SubmitFile, type Work } from "./linsight-api.ts"
 import type { Told } from "./linsight-board.ts"
 import { Checkpoint, kept, workOf } from "./linsight-checkpoint.ts"
 import { LinsightWatch, WorkFailed } from "./linsight-watch.ts"
 import { createService, type Service } from "./service.ts"
 import { contentOf, filesOf, upload } from "./uploads.ts"
-import { fit } from "./words.ts"
 
 const ended = new Set(["completed", "failed"])
 /** Seconds. */

@@ -6,12 +6,12 @@ import type { Log } from "../../log.ts"
 import type { BishengLinsightOptions } from "../bisheng-linsight.ts"
 import { createDeadline, type Deadline } from "../deadline.ts"
 import type { HandlerEvent } from "../handler.ts"
+import { fileAt } from "./files-of.ts"
 import type { LinsightApi, Work } from "./linsight-api.ts"
 import { askedBy, LinsightBoard, type Told, toldBy } from "./linsight-board.ts"
 import { type LinsightEvent, LinsightStep, LinsightTask, type LinsightVersion } from "./linsight-event.ts"
 import { type LinsightSocket, openLinsightSocket } from "./linsight-socket.ts"
 import type { Service } from "./service.ts"
-import { fileAt } from "./words.ts"
 
 export interface LinsightWatchDeps {
   readonly service: Service

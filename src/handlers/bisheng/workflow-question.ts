@@ -3,7 +3,7 @@ import { z } from "zod"
 import type { Language } from "../../language/language.ts"
 import { say } from "../../language/language.ts"
 import { Field } from "../../protocol/form.ts"
-import { fit } from "./words.ts"
+import { fit } from "../well-formed.ts"
 import type { Item, Option, WorkflowEvent } from "./workflow-event.ts"
 
 /** One key of the answer that the workflow waits for. */

@@ -1,8 +1,8 @@
 // What a workflow says, as events of ours.
 import type { HandlerEvent } from "../handler.ts"
-import { createJoiner } from "../well-formed.ts"
+import { createJoiner, fit } from "../well-formed.ts"
 import { Composer } from "./composer.ts"
-import { fileAt, fit } from "./words.ts"
+import { fileAt } from "./files-of.ts"
 import type { WorkflowEvent } from "./workflow-event.ts"
 
 export class WorkflowSpeech {

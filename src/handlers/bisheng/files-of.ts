@@ -1,10 +1,6 @@
-// Bisheng's words made fit for our protocol: well-formed, and no longer than a place for them holds.
+// Files that Bisheng names, as parts of ours.
 import type { FilePart } from "../../protocol/message.ts"
-
-/** Well-formed, without U+0000, at most `longest` UTF-16 units. */
-export function fit(text: string, longest: number): string {
-  return text.replaceAll("\0", "").toWellFormed().slice(0, longest).toWellFormed()
-}
+import { fit } from "../well-formed.ts"
 
 type File = Omit<FilePart, "type">
 
