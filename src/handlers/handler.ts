@@ -51,7 +51,7 @@ export const HandlerEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("usage"), usage: Usage }),
   /** Names the conversation. */
   z.object({ type: z.literal("title"), title: z.string().min(1).max(200) }),
-  /** What a later turn gets as `checkpoint`; replaces the one before. */
+  /** What a later turn gets as `checkpoint`; replaces the one before. At most 2,000,000 bytes of JSON, of all bots in a chat. */
   z.object({ type: z.literal("checkpoint"), checkpoint: Json }),
 ])
 export type HandlerEvent = z.input<typeof HandlerEvent>

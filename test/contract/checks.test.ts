@@ -3,8 +3,11 @@ import { expect, test } from "bun:test"
 import { z } from "zod"
 import { type Check, checks, closes } from "../../src/handlers/check/checks.ts"
 import { CheckFailure } from "../../src/handlers/check/trial.ts"
+import graph, { GraphOptions } from "../../src/handlers/graph.ts"
 import { defineHandler, type Handler, type HandlerEvent } from "../../src/handlers/handler.ts"
+import { openGraphCheckpoints } from "../../src/store/graph-checkpoints.ts"
 import { noServices } from "../handlers/context.ts"
+import { openTestDatabase } from "../support/database.ts"
 
 type Run = Handler["run"]
 const text = (words: string): HandlerEvent => ({ type: "text", text: words })
@@ -36,6 +39,14 @@ const named = (words: string): Check["name"] =>
 
 test("a bot that does nothing wrong passes all of them, with the smallest code there is", async () => {
   expect(await faultsOf(bot(sayHello))).toEqual({})
+})
+
+test("the intake, which keeps its place under its turn, passes all of them as well", async () => {
+  await using db = await openTestDatabase()
+  const options = await GraphOptions.parseAsync({ graph: "intake" })
+  const services = { ...noServices, graphs: openGraphCheckpoints(db) }
+  const subject = { handler: graph, options, asking: options, repeats: false, services, patience_ms: 5000 }
+  for (const { run } of [...checks, closes]) await run(subject)
 })
 
 let last = ""
