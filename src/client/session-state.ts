@@ -67,11 +67,12 @@ export class SessionState {
   }
 
   /** Only what `changed` names is of this place in the log. */
-  #changed({ changed, turns, question, regenerated, ...data }: Status): void {
+  #changed({ changed, turns, question, regenerated, counters, ...data }: Status): void {
     for (const field of ["state", "lifecycle", "topic", "logo"] as const) {
       if (changed.includes(field)) this.#set({ [field]: data[field] })
     }
     if (changed.includes("branch")) this.#set({ head: data.head })
+    if (counters) this.#set(counters)
     if (changed.includes("turns")) this.#turns = turns
     if (changed.includes("question")) this.#question = question
     if (regenerated) this.#opened(regenerated.turn_id, regenerated.message_id, regenerated.create_time)

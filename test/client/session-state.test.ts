@@ -84,6 +84,15 @@ describe("the session's state", () => {
     expect(brief(scene)).toEqual(["completed", [], null])
   })
 
+  test("[P6.11] counts what is thought of the answers as the events say", async () => {
+    await using scene = new Scene({ cursor: 0 })
+    const line = await scene.join()
+    const counters = { likes: 1, dislikes: 2, copies: 3 }
+    line.say(said(1, { turn_id: null }), numbered(2, { changed: ["messages"], counters }))
+    await scene.when("status")
+    expect(scene.chat.session).toMatchObject(counters)
+  })
+
   test("[P6.8] takes the lifecycle alone of a status that nobody here asked for: another instance may know less", async () => {
     await using scene = new Scene({ cursor: 0 })
     const line = await scene.join()
