@@ -5,10 +5,11 @@ import { errors, jwtVerify, SignJWT } from "jose"
 import { z } from "zod"
 import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
+import { Role } from "./token.ts"
 
 const typ = "answer-link+jwt"
 const audience = "answer-link"
-const Claims = z.object({ user_id: z.int().min(0) })
+const Claims = z.object({ user_id: z.int().min(0), role: Role.default("user") })
 
 function keyOf(secret: Uint8Array): Uint8Array {
   return createHmac("sha256", secret).update("bisheng-chat: answer links").digest()
@@ -18,12 +19,14 @@ export interface AnswerLink {
   readonly input_id: string
   /** In whose name it answers. */
   readonly user_id: number
+  /** In which role: that of its maker, since the bot that asks may be for some roles only. */
+  readonly role: Role
   /** Milliseconds since the epoch, whole seconds. */
   readonly expires_at: number
 }
 
-export function issueLink(secret: Uint8Array, { input_id, user_id, expires_at }: AnswerLink, clock: Clock) {
-  return new SignJWT({ user_id })
+export function issueLink(secret: Uint8Array, { input_id, user_id, role, expires_at }: AnswerLink, clock: Clock) {
+  return new SignJWT({ user_id, role })
     .setProtectedHeader({ alg: "HS256", typ })
     .setAudience(audience)
     .setSubject(input_id)
@@ -38,7 +41,7 @@ export async function verifyLink(
   token: string,
   input_id: string,
   clock: Clock,
-): Promise<Pick<AnswerLink, "user_id" | "expires_at">> {
+): Promise<Omit<AnswerLink, "input_id">> {
   try {
     const { payload } = await jwtVerify(token, keyOf(secret), {
       ...{ algorithms: ["HS256"], typ, audience, subject: input_id, requiredClaims: ["exp"] },

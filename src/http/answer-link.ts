@@ -28,14 +28,14 @@ export function answerLinkRoutes(deps: LinkDeps) {
     )
     .post(sendInput.path, (c) =>
       asPage(c, async () => {
-        const { input, user_id, expires_at } = await linked(deps, c)
+        const { input, user_id, role, expires_at } = await linked(deps, c)
         const filled = await filledIn(c)
         const { language, trace_id } = c.var
         const said = answerOf(c, input, filled)
         if ("faults" in said) return formPage(c, input, { filled, faults: said.faults })
         const once = ClientId.safeParse(filled.get("once")?.[0])
         const data = { kind: "input" as const, input_id: input.input_id, answer: said.answer }
-        const caller = { principal: { user_id, role: "user" as const, expires_at }, language, trace_id }
+        const caller = { principal: { user_id, role, expires_at }, language, trace_id }
         try {
           // Sent twice by an impatient click, it is the same answer.
           await deps.chat.handleMessage(input.session_id, once.success ? { data, id: once.data } : { data }, caller)
@@ -59,7 +59,7 @@ async function asPage(c: Context<Env>, act: () => Promise<Response>): Promise<Re
   }
 }
 
-/** The question of the link, and in whose name it is answered. */
+/** The question of the link, and in whose name and role it is answered. */
 async function linked({ db, secret, clock }: LinkDeps, c: Context<Env>) {
   const param = showInput.param.safeParse(c.req.param())
   if (!param.success) throw new ChatError("not_found", { params: { what: "question" } })

@@ -64,14 +64,14 @@ export function inputRoutes({ db, chat, secret, clock, config }: AppDeps) {
       valid("query", linkInput.query),
       valid("json", linkInput.body),
       async (c) => {
-        const { user_id } = c.var.principal
+        const { user_id, role } = c.var.principal
         const input = await inputOf(db, user_id, c.req.valid("param").input_id, now())
         refuseClosed(input, now())
         const asked = clock.now() + c.req.valid("json").expires_in_s * 1000
         const latest = input.expires_at === null ? asked : Math.min(asked, Date.parse(input.expires_at))
         const expires_at = Math.floor(latest / 1000) * 1000
         const { input_id } = input
-        const token = await issueLink(secret, { input_id, user_id, expires_at }, clock)
+        const token = await issueLink(secret, { input_id, user_id, role, expires_at }, clock)
         // What a proxy says about the address it was asked for can be said by anybody, so it is configured or not known.
         const base = (config.public_url ?? new URL(c.req.url).origin).replace(/\/+$/, "")
         const url = `${base}/chat/inputs/${input_id}/answer?token=${token}`

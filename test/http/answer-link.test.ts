@@ -78,7 +78,7 @@ describe("the link", () => {
     const other = await insertInput(app.db, session, { closed_at: minute(1) })
     const expires_at = now + 60_000
     const made = async (link: { input_id: string; user_id: number; expires_at: number }, key = secret) =>
-      `/chat/inputs/${input.id}/answer?token=${await issueLink(key, link, testClock)}`
+      `/chat/inputs/${input.id}/answer?token=${await issueLink(key, { role: "user", ...link }, testClock)}`
     const own = { input_id: input.id, user_id: 1, expires_at }
     const wrong: [string, number][] = [
       [path.replace(input.id, other.id), 403],
@@ -267,7 +267,11 @@ describe("the page", () => {
   test("[P6.15] a link that has expired while the form was filled in says so", async () => {
     const { app, input, send } = await scene({}, at(now + 61_000))
     await using _ = app
-    const token = await issueLink(secret, { input_id: input.id, user_id: 1, expires_at: now + 60_000 }, testClock)
+    const token = await issueLink(
+      secret,
+      { input_id: input.id, user_id: 1, role: "user", expires_at: now + 60_000 },
+      testClock,
+    )
     const late = await send({ f0: "x" }, `/chat/inputs/${input.id}/answer?token=${token}`)
     expect(late.status).toBe(410)
     expect(late.text).toContain("link has expired")
