@@ -80,7 +80,8 @@ export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
 function planFor(deps: AskDeps, { chat, said, caller }: Incoming, question: string | undefined, tried: number): Plan {
   const policy = said.policy ?? policyOf(deps.registry, chat.session, caller.principal, said.kind)
   const { max_queued_turns } = deps
-  const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
+  const { user_id, role } = caller.principal
+  const meeting = { turns: chat.turns, user_id, role, max_queued_turns }
   // An answer stays one: joined to another message, nobody could tell what it answers; so does what begins a branch. And what
   // could not be joined waits.
   const alone = question !== undefined || branchOf(said) !== undefined || tried > 1

@@ -6,7 +6,7 @@ import type { Policy, Said } from "../protocol/client-frame.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Status } from "../protocol/server-frame.ts"
 import type { Guard } from "../store/append.ts"
-import { messageOf } from "../store/events.ts"
+import { messageOf, messagesByKey } from "../store/events.ts"
 import { turnById } from "../store/turns.ts"
 import type { Accepted, AskDeps } from "./ask.ts"
 import { statusOf } from "./frames.ts"
@@ -14,7 +14,7 @@ import type { LiveChat } from "./live-chat.ts"
 import type { Incoming } from "./new-message.ts"
 import { type Plan, planOf } from "./policy.ts"
 import { onceOnly } from "./revise.ts"
-import { policyOf } from "./route-of.ts"
+import { mayAsk, policyOf } from "./route-of.ts"
 
 export interface BranchDeps extends AskDeps {
   readonly clock: Clock
@@ -29,19 +29,26 @@ const tries = 5
 /** Answers a question once more. Throws `not_found`, `busy`, `queue_full`, `session_ended`, `id_conflict`. */
 export async function regenerate(deps: BranchDeps, incoming: Incoming<Regenerate>): Promise<Accepted> {
   const { chat, said } = incoming
-  const question = await questionToRepeat(deps, chat, said.message_id ?? chat.session.head)
+  const question = await questionToRepeat(deps, incoming, said.message_id ?? chat.session.head)
   return onceOnly(deps.db, incoming, question ? await tryRegenerate(deps, incoming, question) : notFound())
 }
 
-/** The person's message itself, or the one that an answer answers. */
+/** The person's message itself, or the one that an answer answers; the first of several that are one question. */
 export async function questionToRepeat(
-  { db }: Pick<BranchDeps, "db">,
-  chat: LiveChat,
+  deps: Pick<BranchDeps, "db" | "registry">,
+  { chat: { session }, caller }: Pick<Incoming, "chat" | "caller">,
   id: string | null,
 ): Promise<Message | undefined> {
-  const named = id === null ? undefined : await messageOf(db, chat.session.id, id)
-  const question = named?.is_bot && named.reply_to ? await messageOf(db, chat.session.id, named.reply_to) : named
-  return question && !question.is_bot && question.turn_id !== null && !question.deleted_at ? question : undefined
+  const messageBy = (key: string) => messageOf(deps.db, session.id, key)
+  const named = id === null ? undefined : await messageBy(id)
+  const said = named?.is_bot && named.reply_to ? await messageBy(named.reply_to) : named
+  if (!said || said.is_bot || said.turn_id === null || named?.deleted_at) return undefined
+  const turn = await turnById(deps.db, said.turn_id)
+  const parts = await messagesByKey(deps.db, turn ? [turn.message_id, ...(turn.merged ?? [])] : [said.id])
+  const [question] = parts
+  if (!question || parts.every(({ deleted_at }) => deleted_at)) return undefined
+  // What was said in another role may be for a bot that this person may not use: then it is not there (P6.21).
+  return (await mayAsk(deps, session, question, caller.principal)) ? question : undefined
 }
 
 /** Asks a question once more, in a turn of this id, by a plan for the moment of the commit. */
@@ -51,19 +58,20 @@ export async function repetition(
   question: Message,
   policy?: Policy,
 ) {
-  const earlier = question.turn_id === null ? undefined : await turnById(deps.db, question.turn_id)
+  const merged = question.turn_id === null ? null : ((await turnById(deps.db, question.turn_id))?.merged ?? null)
   const turn_id = newId("turn")
   const create_time = timestamp(deps.clock.now())
   const plan = () => {
     // It has no message of its own that could be joined to another.
     const asked = policy ?? policyOf(deps.registry, chat.session, caller.principal, question.kind)
     const { max_queued_turns } = deps
-    const meeting = { turns: chat.turns, user_id: caller.principal.user_id, max_queued_turns }
+    const { user_id, role } = caller.principal
+    const meeting = { turns: chat.turns, user_id, role, max_queued_turns }
     const made = planOf(asked === "merge" ? "enqueue" : asked, meeting)
-    const regenerated = { message_id: question.id, turn_id, create_time }
+    const regenerated = { message_id: question.id, ...(merged ? { merged } : {}), turn_id, create_time }
     const data: Status = { ...statusOf(chat, ["branch"]), head: question.id, regenerated }
     const new_turn = {
-      ...{ id: turn_id, answer_id: answerIdOf(turn_id), message_id: question.id, merged: earlier?.merged ?? null },
+      ...{ id: turn_id, answer_id: answerIdOf(turn_id), message_id: question.id, merged },
       ...{ language: caller.language, ...deps.lease() },
     }
     const session = { lifecycle: "active" as const, head: question.id }
@@ -114,22 +122,30 @@ async function tryRegenerate(
 
 /** Goes on from another message, or from none. Throws `not_found`, `session_ended`, `id_conflict`. */
 export async function switchBranch(deps: BranchDeps, incoming: Incoming<Switch>): Promise<Accepted> {
-  const { chat, said } = incoming
-  const head = said.message_id
-  const target = head === null ? null : await messageOf(deps.db, chat.session.id, head)
-  const there = target === null || (target?.turn_id && !target.deleted_at)
-  return onceOnly(deps.db, incoming, there ? await trySwitch(deps, incoming) : notFound())
+  const head = await headFor(deps, incoming)
+  return onceOnly(deps.db, incoming, head === undefined ? notFound() : await trySwitch(deps, incoming, head))
 }
 
-async function trySwitch({ emitter }: BranchDeps, incoming: Incoming<Switch>): Promise<Accepted | ChatError> {
+/** Of several messages that are one question, the first stands for all; undefined: it is not there. */
+async function headFor({ db }: BranchDeps, { chat, said }: Incoming<Switch>): Promise<string | null | undefined> {
+  if (said.message_id === null) return null
+  const target = await messageOf(db, chat.session.id, said.message_id)
+  if (!target?.turn_id || target.deleted_at) return undefined
+  return target.is_bot ? target.id : ((await turnById(db, target.turn_id))?.message_id ?? target.id)
+}
+
+async function trySwitch(
+  { emitter }: BranchDeps,
+  incoming: Incoming<Switch>,
+  head: string | null,
+): Promise<Accepted | ChatError> {
   const { chat, caller, said } = incoming
-  const head = said.message_id
   if (chat.session.head === head) return { seq: null, dup: true }
   const data: Status = { ...statusOf(chat, ["branch"]), head }
   const { seqs } = await emitter.append(chat.session, {
     trace_id: caller.trace_id,
     guard: { open: true, ...onceGuard(incoming) },
-    events: [{ kind: "status", ref: head, data: named(data, incoming) }],
+    events: [{ kind: "status", ref: said.message_id, data: named(data, incoming) }],
     session: { head },
   })
   return seqs[0] === undefined ? new ChatError("session_ended") : { seq: seqs[0], dup: false }

@@ -156,7 +156,7 @@ function clear({ session, turns, question }: LiveChat, language: Language): Comm
 /** As `regenerate` does (P6.12), of the last question on the branch. */
 async function retry(deps: CommandDeps, incoming: Incoming): Promise<Planned> {
   const { chat, caller, said } = incoming
-  const question = await questionToRepeat(deps, chat, chat.session.head)
+  const question = await questionToRepeat(deps, incoming, chat.session.head)
   if (!question) return () => only(say(caller.language, "command_retry_nothing"))
   const { plan } = await repetition(deps, incoming, question, said.policy)
   return () => {

@@ -53,11 +53,11 @@ function answered(view: ChatView, { id, turn_id, reply_to }: Message): ChatView 
 function withQuestion(
   turns: readonly OpenTurn[],
   turn_id: string,
-  { id, create_time }: Pick<Message, "id" | "create_time">,
+  { id, create_time, merged }: Pick<Message, "id" | "create_time"> & Pick<OpenTurn, "merged">,
 ): readonly OpenTurn[] {
   if (!turns.some((turn) => turn.turn_id === turn_id)) {
     const state = turns.length === 0 ? "running" : "queued"
-    return [...turns, { turn_id, message_id: id, state, create_time }]
+    return [...turns, { turn_id, message_id: id, ...(merged ? { merged } : {}), state, create_time }]
   }
   return turns.map((turn) => (turn.turn_id === turn_id ? { ...turn, merged: [...(turn.merged ?? []), id] } : turn))
 }
@@ -94,13 +94,10 @@ function told(view: ChatView, status: Status, now: number): ChatView {
 }
 
 /** A question is asked once more: a turn without a message of its own. */
-function regenerated(
-  view: ChatView,
-  { turn_id, message_id, create_time }: NonNullable<Status["regenerated"]>,
-): ChatView {
+function regenerated(view: ChatView, { turn_id, message_id: id, ...of }: NonNullable<Status["regenerated"]>): ChatView {
   return {
     ...view,
     session: { ...view.session, state: "running", lifecycle: "active" },
-    turns: withQuestion(view.turns, turn_id, { id: message_id, create_time }),
+    turns: withQuestion(view.turns, turn_id, { id, ...of }),
   }
 }

@@ -12,9 +12,11 @@ import type { HeldTurn } from "./turn.ts"
 export async function heldTurn(db: Database, row: TurnRow): Promise<HeldTurn> {
   const messages = await messagesByKey(db, [row.message_id, ...(row.merged ?? [])])
   // Of several, those that were deleted are not asked; when all were, the turn is not.
-  const [first = messages[0], ...later] = messages.filter(({ deleted_at }) => !deleted_at)
-  if (!first) throw new Error(`the turn ${row.id} has no question`)
-  const question = merged(first, later)
+  const [asked] = messages
+  if (!asked) throw new Error(`the turn ${row.id} has no question`)
+  const [first = asked, ...later] = messages.filter(({ deleted_at }) => !deleted_at)
+  // It keeps its name and its place in the conversation, whatever is left of it.
+  const question = { ...merged(first, later), id: asked.id, reply_to: asked.reply_to }
   const { id, answer_id, seq, generation, trace_id, attempts } = row
   const language = isLanguage(row.language) ? row.language : "en"
   return { id, answer_id, seq, generation, trace_id, language, question, attempts, resume: resumeOf(row) }

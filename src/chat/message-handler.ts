@@ -11,7 +11,7 @@ import type { Caller } from "./follower.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { type Incoming, newMessage } from "./new-message.ts"
 import { editMessage, rateMessage } from "./revise.ts"
-import { admit } from "./route-of.ts"
+import { admit, mayAnswer } from "./route-of.ts"
 import { type RunCommandDeps, runCommand } from "./run-command.ts"
 import { partsOfSaid } from "./said-files.ts"
 
@@ -66,7 +66,7 @@ export class MessageHandler {
       return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
     }
     const answer = answerOfOrdinary(this.#deps.clock, incoming)
-    if (!answer) return ordinary()
+    if (!answer || !(await this.#mayAnswer(incoming, answer.input_id))) return ordinary()
     // Somebody else may answer first; then this is an ordinary message (P6.7).
     const message = this.#messageOf(incoming, text, answer.parts)
     return ask(this.#deps, incoming, message, answer.input_id).catch((error: unknown) => {
@@ -88,6 +88,8 @@ export class MessageHandler {
   async processInputMessage(incoming: Of<"input">): Promise<Accepted> {
     const { text, parts, input_id } = await answerOfInput(this.#deps.db, incoming)
     this.#checkLength(text)
+    // What one may not use is not there, nor is what it asks (P6.21).
+    if (!(await this.#mayAnswer(incoming, input_id))) throw new ChatError("no_question")
     return ask(this.#deps, incoming, this.#messageOf(incoming, text, parts), input_id)
   }
 
@@ -109,6 +111,10 @@ export class MessageHandler {
 
   #admit({ session }: LiveChat, { principal }: Caller, kind?: MessageKind): void {
     admit(this.#deps.registry, session, principal, kind)
+  }
+
+  #mayAnswer({ chat, caller }: Incoming, input_id: string): Promise<boolean> {
+    return mayAnswer(this.#deps, chat.session, input_id, caller.principal)
   }
 
   #messageOf(incoming: Incoming, text: string, parts: Part[], turn_id?: string | null): NewMessage {

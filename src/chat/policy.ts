@@ -17,13 +17,14 @@ export interface Plan {
 
 export interface Meeting {
   readonly turns: readonly OpenTurn[]
-  /** Who speaks. */
+  /** Who speaks, and in which role. */
   readonly user_id: number
+  readonly role: "user" | "admin"
   /** How many may wait. */
   readonly max_queued_turns: number
 }
 
-export function planOf(policy: Policy, { turns, user_id, max_queued_turns }: Meeting): Plan {
+export function planOf(policy: Policy, { turns, user_id, role, max_queued_turns }: Meeting): Plan {
   // The running one does not wait, so one more may be open than may wait.
   const inLine = { guard: { max_open_turns: max_queued_turns }, events: [], change: {}, passing: false }
   switch (policy) {
@@ -34,7 +35,7 @@ export function planOf(policy: Policy, { turns, user_id, max_queued_turns }: Mee
     case "merge": {
       const last = turns.at(-1)
       if (last?.state !== "queued" || 1 + (last.merged?.length ?? 0) > max_queued_turns) return inLine
-      const guard = { joinable: { turn_id: last.turn_id, user_id } }
+      const guard = { joinable: { turn_id: last.turn_id, user_id, role } }
       return { guard, events: [], change: {}, joins: last.turn_id, passing: true }
     }
     case "latest":

@@ -1,6 +1,7 @@
 // Changing a message that is there: a person rewrites one that still waits in line, or says what they think of an answer. Each
 // is one durable event, so that every device shows the same.
 import { ChatError } from "../errors.ts"
+import type { Registry } from "../handlers/registry.ts"
 import type { Language } from "../language/language.ts"
 import type { Said } from "../protocol/client-frame.ts"
 import type { Part } from "../protocol/message.ts"
@@ -14,9 +15,11 @@ import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { Incoming } from "./new-message.ts"
+import { mayAsk } from "./route-of.ts"
 
 export interface ReviseDeps {
   readonly db: Database
+  readonly registry: Registry
   readonly emitter: Emitter
 }
 
@@ -33,12 +36,15 @@ export async function editMessage(deps: ReviseDeps, incoming: Incoming<Edit>): P
   return onceOnly(deps.db, incoming, await tryEdit(deps, incoming))
 }
 
-async function tryEdit({ db, emitter }: ReviseDeps, incoming: Incoming<Edit>): Promise<Accepted | ChatError> {
+async function tryEdit(deps: ReviseDeps, incoming: Incoming<Edit>): Promise<Accepted | ChatError> {
+  const { db, emitter } = deps
   const { chat, caller, client_id, said } = incoming
   const { message_id, text, base_seq } = said
   const message = await messageOf(db, chat.session.id, message_id)
-  if (!message || message.deleted_at || message.is_bot)
-    return new ChatError("not_found", { params: { what: "message" } })
+  const gone = new ChatError("not_found", { params: { what: "message" } })
+  if (!message || message.deleted_at || message.is_bot) return gone
+  // It goes to the bot for which it was said, perhaps in another role (P6.21).
+  if (!(await mayAsk(deps, chat.session, message, caller.principal))) return gone
   if (message.message === text) return unchanged
   // What answers a question says it in two places.
   const parts = await Promise.all(message.parts.map((part) => answering(db, chat, part, text, caller.language)))

@@ -7,9 +7,15 @@ import type { Message, MessageKind } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import { asked } from "../store/asked.ts"
 import type { Database } from "../store/database.ts"
+import { inputOf, messageOf } from "../store/events.ts"
+import { turnById } from "../store/turns.ts"
 
 type Flow = Pick<Session, "flow_id" | "chat_type">
-type Who = Parameters<Registry["pick"]>[3]
+type Who = NonNullable<Parameters<Registry["pick"]>[3]>
+interface RouteDeps {
+  readonly db: Database
+  readonly registry: Registry
+}
 
 /** Throws `unknown_flow` when this person may use no bot of the flow; with `kind`, `kind_not_taken` when none of them takes such a message. */
 export function admit(registry: Registry, { flow_id, chat_type }: Flow, who: Who, kind?: MessageKind): Route {
@@ -30,7 +36,7 @@ export function policyOf(registry: Registry, { flow_id, chat_type }: Flow, who: 
  * `input`, and another one names it, to that one.
  */
 export async function routeOf(
-  { db, registry }: { readonly db: Database; readonly registry: Registry },
+  { db, registry }: RouteDeps,
   { flow_id, chat_type }: Flow,
   question: Message,
 ): Promise<Route | undefined> {
@@ -41,4 +47,27 @@ export async function routeOf(
   const first = registry.pick(flow_id, chat_type, kind, who)
   if (!answers || !first || (first.flow.kinds?.includes("input") ?? true)) return first
   return routes.find(({ flow }) => flow.kinds?.includes("input") && allows(flow.allow, who)) ?? first
+}
+
+/**
+ * May this person use the bot that a message is for? One's role may be another now, or on another device, than it was when
+ * the message was said.
+ */
+export async function mayAsk(deps: RouteDeps, flow: Flow, question: Message, who: Who): Promise<boolean> {
+  if (isForAll(deps, flow)) return true
+  const route = await routeOf(deps, flow, question)
+  return !route || allows(route.flow.allow, who)
+}
+
+/** May this person use the bot that asks this? */
+export async function mayAnswer(deps: RouteDeps, session: Session, input_id: string, who: Who): Promise<boolean> {
+  if (isForAll(deps, session)) return true
+  const input = await inputOf(deps.db, session.id, input_id)
+  const turn = input && (await turnById(deps.db, input.turn_id))
+  const question = turn && (await messageOf(deps.db, session.id, turn.message_id))
+  return !question || mayAsk(deps, session, question, who)
+}
+
+function isForAll({ registry }: RouteDeps, { flow_id, chat_type }: Flow): boolean {
+  return registry.routesOf(flow_id, chat_type).every(({ flow }) => !flow.allow)
 }

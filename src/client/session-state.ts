@@ -75,7 +75,7 @@ export class SessionState {
     if (counters) this.#set(counters)
     if (changed.includes("turns")) this.#turns = turns
     if (changed.includes("question")) this.#question = question
-    if (regenerated) this.#opened(regenerated.turn_id, regenerated.message_id, regenerated.create_time)
+    if (regenerated) this.#opened(regenerated)
     if (this.#session?.state === "ended") this.#question = null
   }
 
@@ -84,7 +84,7 @@ export class SessionState {
     if (turn_id === null) return
     const open = this.#turns.find((turn) => turn.turn_id === turn_id)
     if (!open) {
-      this.#opened(turn_id, id, create_time)
+      this.#opened({ turn_id, message_id: id, create_time })
       this.#set({ head: id })
     } else {
       const joined = { ...open, merged: [...(open.merged ?? []), id] }
@@ -92,9 +92,9 @@ export class SessionState {
     }
   }
 
-  #opened(turn_id: string, message_id: string, create_time: string): void {
+  #opened(turn: Omit<OpenTurn, "state">): void {
     const state = this.#turns.length === 0 ? "running" : "queued"
-    this.#turns = [...this.#turns, { turn_id, message_id, state, create_time }]
+    this.#turns = [...this.#turns, { ...turn, state }]
     this.#set({ state: "running", lifecycle: "active" })
   }
 

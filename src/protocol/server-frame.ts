@@ -94,8 +94,10 @@ export const Status = z.object({
     .optional(),
   /** With `feedback` and `deleted_messages`: of the session, as they are now (P6.11). */
   counters: Counters.optional(),
-  /** With `changed: ["branch"]`: this question is answered once more, in this turn (P6.12). */
-  regenerated: z.object({ message_id: MessageId, turn_id: TurnId, create_time: Timestamp }).optional(),
+  /** With `changed: ["branch"]`: this question, and what joined it, is answered once more, in this turn (P6.12). */
+  regenerated: z
+    .object({ message_id: MessageId, merged: z.array(MessageId).optional(), turn_id: TurnId, create_time: Timestamp })
+    .optional(),
   /** The `id` of the frame that asked for the edit or the feedback; it stays when the text is gone (P4.3). */
   client_id: ClientId.optional(),
   /** Not in durable frames: who is here now. */

@@ -28,7 +28,8 @@ const conditions: Record<keyof Guarded, string> = {
   and t.session_id = s.id and t.state = 'queued'))`,
   joinable: `(a.value ->> '$.guard.joinable.turn_id' is null or exists (select 1 from turns t join messages m on m.id = t.message_id
   where t.id = a.value ->> '$.guard.joinable.turn_id' and t.session_id = s.id and t.state = 'queued'
-  and m.user_id = a.value ->> '$.guard.joinable.user_id'
+  and m.user_id = a.value ->> '$.guard.joinable.user_id' and m.turn_id = t.id
+  and coalesce((select v.data ->> 'role' from events v where v.session_id = s.id and v.seq = m.seq), 'user') = a.value ->> '$.guard.joinable.role'
   and not exists (select 1 from json_each(m.parts) p where p.value ->> 'type' = 'input')))`,
   stoppable: `(a.value ->> '$.guard.stoppable' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.stoppable'
   and t.session_id = s.id and t.state in ('queued', 'running') and t.stop_requested_at is null))`,
@@ -48,7 +49,8 @@ const conditions: Record<keyof Guarded, string> = {
   question: `(a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'
   and i.session_id = s.id and i.closed_at is null and (i.expires_at is null or i.expires_at > a.value ->> 'create_time')))`,
   answer: `(a.value ->> '$.guard.answer' is null or exists (select 1 from messages m where m.id = a.value ->> '$.guard.answer'
-  and m.session_id = s.id and m.is_bot and m.turn_id is not null))`,
+  and m.session_id = s.id and m.is_bot and m.turn_id is not null) or exists (select 1 from turns t
+  where t.id = 'trn_' || substr(a.value ->> '$.guard.answer', 5) and t.session_id = s.id and t.answer_id = a.value ->> '$.guard.answer'))`,
   expire_input: `(a.value ->> 'expire_input' is null or exists (select 1 from inputs i where i.id = a.value ->> 'expire_input'
   and i.session_id = s.id and i.closed_at is null and i.expires_at <= a.value ->> 'create_time'))`,
   max_open_turns: `(a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id

@@ -52,8 +52,8 @@ export interface Guard {
   readonly stoppable?: string
   /** The turn waits in line. */
   readonly queued?: string
-  /** The turn waits in line with a question of this person that answers none of the bot's. */
-  readonly joinable?: { readonly turn_id: string; readonly user_id: number }
+  /** The turn waits in line with a question of this person, said in the same role, that answers none of the bot's and was not asked before. */
+  readonly joinable?: { readonly turn_id: string; readonly user_id: number; readonly role: "user" | "admin" }
   /** The open turns are exactly these. */
   readonly line?: readonly string[]
   /** Nobody, person or bot, said anything after this place (P3.6). */
@@ -68,7 +68,7 @@ export interface Guard {
   readonly untitled?: true
   /** The question is open, and its time is not over (P6.7, P6.14). */
   readonly question?: string
-  /** This is an answer of the chat, given in a turn (P6.12). */
+  /** This is an answer of the chat, of a turn that gave it or was to give it (P6.12). */
   readonly answer?: string
   /** At most so many turns are open (P6.3). */
   readonly max_open_turns?: number

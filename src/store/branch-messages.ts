@@ -37,23 +37,27 @@ export async function branchMessages(
   session_id: string,
   { head, after, limit }: BranchPage,
 ): Promise<{ readonly items: Message[]; readonly next: string | null }> {
-  const path = await db.orm.all<{ id: string; turn_merged: string | null }>(sql`${stepsBack({ head, after }, limit)}
-select p.id as id, (select t.merged from messages m join turns t on t.id = m.turn_id
-  where m.id = p.id and not m.is_bot) as turn_merged
-from path p where p.id is not null order by p.depth`)
+  const path = await db.orm.all<{
+    id: string
+    turn_merged: string | null
+    joined: number
+  }>(sql`${stepsBack({ head, after }, limit)}
+select p.id as id, t.merged as turn_merged, t.message_id is not null and t.message_id <> p.id as joined
+from path p left join messages m on m.id = p.id and not m.is_bot left join turns t on t.id = m.turn_id
+where p.id is not null order by p.depth`)
   const page = path.slice(0, limit)
-  const ids = page.flatMap(({ id, turn_merged }) => [id, ...(turn_merged ? (JSON.parse(turn_merged) as string[]) : [])])
+  // One that joined another is read with that one, which is the next step.
+  const groups = page.flatMap(({ id, turn_merged, joined }) =>
+    joined ? [] : [[id, ...(turn_merged ? (JSON.parse(turn_merged) as string[]) : [])].reverse()],
+  )
   const rows = await db.orm
     .select({ message })
     .from(messages)
-    .where(inArray(messages.id, sql`(select value from json_each(${JSON.stringify(ids)}))`))
+    .where(inArray(messages.id, sql`(select value from json_each(${JSON.stringify(groups.flat())}))`))
     .orderBy(asc(messages.seq))
   const found = new Map(rows.map((row) => [row.message.id, row.message]))
   // By the branch and not by the log: an answer that was given again may be younger than what follows it elsewhere.
-  const items = page.flatMap(({ id, turn_merged }) => {
-    const joined = turn_merged ? (JSON.parse(turn_merged) as string[]).toReversed() : []
-    return [...joined, id].flatMap((each) => found.get(each) ?? [])
-  })
+  const items = groups.flat().flatMap((id) => found.get(id) ?? [])
   return {
     items: items.filter((each) => each.session_id === session_id && !each.deleted_at),
     next: path.length > limit ? (page.at(-1)?.id ?? null) : null,

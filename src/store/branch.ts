@@ -57,30 +57,31 @@ const spoken = (of: "q" | "a") =>
   sql.raw(`json_object('id', ${of}.id, 'kind', ${of}.kind, 'message', ${of}.message, 'parts', json(${of}.parts))`)
 
 async function exchanges(db: Database, branch: SQL, limit: number): Promise<Exchange[]> {
-  const rows = await db.orm.all<{ question: string; answer: string; merged: string | null }>(sql`${branch}
-select ${spoken("q")} as question, ${spoken("a")} as answer, t.merged as merged
+  const rows = await db.orm.all<{ question: string; gone: number; answer: string; merged: string | null }>(sql`${branch}
+select ${spoken("q")} as question, q.deleted_at is not null as gone, ${spoken("a")} as answer, t.merged as merged
 from branch b
 cross join turns t on t.id = b.turn_id and t.state in ('completed', 'waiting_input')
-cross join messages q on q.id = t.message_id and q.deleted_at is null
+cross join messages q on q.id = t.message_id and (q.deleted_at is null or exists (select 1 from json_each(t.merged) e
+  join messages m on m.id = e.value and m.deleted_at is null))
 cross join messages a on a.id = t.answer_id and a.deleted_at is null
 order by b.depth limit ${limit}`)
   return Promise.all(
     rows.reverse().map(async (row) => {
       const question: Spoken = JSON.parse(row.question)
-      return { question: await withMerged(db, question, row.merged), answer: JSON.parse(row.answer) as Spoken }
+      const answer: Spoken = JSON.parse(row.answer)
+      return { question: await withMerged(db, question, row.gone === 1, row.merged), answer }
     }),
   )
 }
 
-/** Few turns have more than one message. */
-async function withMerged(db: Database, question: Spoken, ids: string | null): Promise<Spoken> {
+/** Few turns have more than one message. Of one that is gone, what joined it is left, under its name. */
+async function withMerged(db: Database, question: Spoken, gone: boolean, ids: string | null): Promise<Spoken> {
   if (ids === null) return question
   const rows = await db.orm.all<{ later: string }>(sql`select ${spoken("q")} as later from messages q
 where q.id in (select value from json_each(${ids})) and q.deleted_at is null order by q.seq`)
-  return merged(
-    question,
-    rows.map(({ later }) => JSON.parse(later) as Spoken),
-  )
+  const later = rows.map((row) => JSON.parse(row.later) as Spoken)
+  const [first = question, ...rest] = gone ? later : [question, ...later]
+  return { ...merged(first, rest), id: question.id }
 }
 
 async function lastCheckpoint(db: Database, branch: SQL): Promise<unknown> {

@@ -166,10 +166,16 @@ export async function inputOf(db: Database, session_id: string, id: string): Pro
   return (await db.orm.select().from(inputs).where(ofChat).limit(1))[0]
 }
 
-/** Was this message given in a turn of the chat? */
+/** Is this the answer of a turn of the chat, given or not? */
 export async function isAnswer(db: Database, session_id: string, id: string): Promise<boolean> {
   const message = await messageOf(db, session_id, id)
-  return message?.is_bot === true && message.turn_id !== null
+  if (message) return message.is_bot && message.turn_id !== null
+  const ofChat = and(
+    eq(turns.id, sql`'trn_' || substr(${id}, 5)`),
+    eq(turns.session_id, session_id),
+    eq(turns.answer_id, id),
+  )
+  return (await db.orm.select({ id: turns.id }).from(turns).where(ofChat).limit(1)).length > 0
 }
 
 /** A message of this chat, deleted or not. */

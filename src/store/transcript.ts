@@ -52,8 +52,9 @@ function stepsOf(db: Database, { id: session_id, head }: Of, after: string | und
   const places = (of: SQL) =>
     sql`(select json_group_array(seq) from (select j.seq as seq from ${of} and j.session_id = ${session_id} order by j.seq))`
   return db.orm.all<{ id: string; own: string; joined: string }>(sql`${stepsBack({ head, after }, stride)}
-select p.id as id, ${places(sql`messages j where j.id = p.id`)} as own,
-  ${places(sql`messages m cross join turns t on t.id = m.turn_id cross join json_each(t.merged) e
+select p.id as id, ${places(sql`messages j left join turns t on t.id = j.turn_id
+    where j.id = p.id and (j.is_bot or t.message_id is null or t.message_id = j.id)`)} as own,
+  ${places(sql`messages m cross join turns t on t.id = m.turn_id and t.message_id = m.id cross join json_each(t.merged) e
     cross join messages j on j.id = e.value where m.id = p.id and not m.is_bot`)} as joined
 from path p where p.id is not null order by p.depth`)
 }
