@@ -6,6 +6,7 @@ import type { Status } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "../store/database.ts"
 import { sessionByKey } from "../store/events.ts"
+import { openInputIn } from "../store/inputs.ts"
 import { deletableMessages } from "../store/session-changes.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
@@ -64,22 +65,50 @@ export async function deleteSession({ emitter, clock }: ChangeDeps, chat: LiveCh
   if (seqs.length === 0) throw new ChatError("not_found", { params: { what: "session" } })
 }
 
-/** Deletes messages, softly; the ids that were deleted now. */
+/** How often a deletion is tried anew, when the question that goes with it is answered meanwhile. */
+const tries = 5
+
+/** Deletes messages, softly; the ids that were deleted now. With the message that asks it, an open question is given up. */
 export async function deleteMessages(
-  { db, emitter }: ChangeDeps,
+  { db, emitter, clock }: ChangeDeps,
   chat: LiveChat,
   ids: readonly string[],
   trace_id: string,
 ): Promise<string[]> {
-  const found = await deletableMessages(db, chat.session.id, ids)
-  if (found.length === 0) return []
-  const data: Status = { ...statusOf(chat, ["messages"]), deleted_messages: found }
-  const { seqs } = await emitter.append(chat.session, {
-    trace_id,
-    events: [{ kind: "status", ref: null, data }],
-    delete_messages: found,
-  })
-  return seqs.length > 0 ? found : []
+  const { id } = chat.session
+  for (let tried = 1; ; tried++) {
+    const found = await deletableMessages(db, id, ids)
+    if (found.length === 0) return []
+    const asked = await openInputIn(db, id, found, timestamp(clock.now()))
+    // Asked on another instance, it may not have come here yet.
+    if (asked !== undefined && chat.question?.input_id !== asked) await chat.fill()
+    const { seqs } = await emitter.appendPlanned(chat.session, () => {
+      const given = asked === undefined ? undefined : withoutQuestion(chat, asked)
+      const data = given?.data ?? statusOf(chat, ["messages"])
+      return {
+        trace_id,
+        events: [{ kind: "status", ref: null, data: { ...data, deleted_messages: found } satisfies Status }],
+        delete_messages: found,
+        ...given?.change,
+      }
+    })
+    if (seqs.length > 0) return found
+    if (asked === undefined || tried === tries) return []
+  }
+}
+
+/** Nobody is to be asked any more; should the line of turns move on or somebody answer before the commit, it does not hold. */
+function withoutQuestion({ session, turns }: LiveChat, input_id: string) {
+  const rests = turns.length === 0
+  const after = { session: rests ? { ...session, state: "completed" as const } : session, turns, question: null }
+  return {
+    data: statusOf(after, ["messages", "question", ...(rests ? ["state" as const] : [])]),
+    change: {
+      guard: { question: input_id, line: turns.map(({ turn_id }) => turn_id) },
+      close_question: input_id,
+      ...(rests ? { session: { state: "completed" as const } } : {}),
+    },
+  }
 }
 
 /** Says something in the bot's name, outside a turn. Resolves with its place. */

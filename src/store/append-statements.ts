@@ -223,6 +223,7 @@ const steps = {
   ratings: { sql: ratings.rate, needed: (append: Append) => append.rate_message !== undefined },
   deletions: { sql: deleteMessages, needed: (append: Append) => append.delete_messages !== undefined },
   edits_gone: { sql: ratings.forget, needed: (append: Append) => append.delete_messages !== undefined },
+  questions_gone: { sql: ratings.unask, needed: (append: Append) => append.delete_messages !== undefined },
   sessions: { sql: updateSessions, needed: () => true },
 }
 

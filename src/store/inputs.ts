@@ -1,10 +1,11 @@
 // Reads the questions of bots to people, with what became of them. Ownership is part of the WHERE (promise 10).
-import { and, desc, eq, isNotNull, isNull, lt, lte, type SQL, sql } from "drizzle-orm"
+import { and, desc, eq, inArray, isNotNull, isNull, lt, lte, type SQL, sql } from "drizzle-orm"
+import { alias } from "drizzle-orm/sqlite-core"
 import type { Owner } from "../auth/rights.ts"
 import type { Part } from "../protocol/message.ts"
 import type { InputItem, InputState } from "../protocol/rest-inputs.ts"
 import type { Database } from "./database.ts"
-import { type InputRow, inputs, messages, sessions } from "./schema.ts"
+import { type InputRow, inputs, messages, sessions, turns } from "./schema.ts"
 
 export interface InputFilter {
   readonly owner: Owner
@@ -59,22 +60,45 @@ export function expiredInputs(
   )
 }
 
+/** The question that one of these messages asks and that is open still. */
+export async function openInputIn(
+  db: Database,
+  session_id: string,
+  message_ids: readonly string[],
+  now: string,
+): Promise<string | undefined> {
+  const [row] = await db.orm
+    .select({ id: inputs.id })
+    .from(inputs)
+    .innerJoin(turns, eq(turns.id, inputs.turn_id))
+    .where(and(eq(inputs.session_id, session_id), inState.open(now), inArray(turns.answer_id, [...message_ids])))
+    .limit(1)
+  return row?.id
+}
+
 function ownInputs(owner: Owner): SQL | undefined {
   return and(isNull(sessions.deleted_at), owner === "anyone" ? undefined : eq(sessions.user_id, owner))
 }
 
 const inState: Record<InputState, (now: string) => SQL> = {
-  open: (now) => sql`(closed_at is null and (${inputs.expires_at} is null or ${inputs.expires_at} > ${now}))`,
+  open: (now) => sql`(inputs.closed_at is null and (${inputs.expires_at} is null or ${inputs.expires_at} > ${now}))`,
   answered: () => sql`${inputs.answered_by} is not null`,
-  closed: (now) => sql`(${inputs.answered_by} is null and (closed_at is not null or ${inputs.expires_at} <= ${now}))`,
+  closed: (now) =>
+    sql`(${inputs.answered_by} is null and (inputs.closed_at is not null or ${inputs.expires_at} <= ${now}))`,
 }
 
+const asking = alias(messages, "asking")
+
 function withAnswers(db: Database) {
+  const { chat_id } = sessions
+  const { parts, deleted_at } = messages
   return db.orm
-    .select({ input: inputs, chat_id: sessions.chat_id, parts: messages.parts, deleted_at: messages.deleted_at })
+    .select({ input: inputs, chat_id, parts, deleted_at, unasked_at: asking.deleted_at })
     .from(inputs)
     .innerJoin(sessions, eq(sessions.id, inputs.session_id))
     .leftJoin(messages, eq(messages.id, inputs.answered_by))
+    .leftJoin(turns, eq(turns.id, inputs.turn_id))
+    .leftJoin(asking, eq(asking.id, turns.answer_id))
     .$dynamic()
 }
 
@@ -83,15 +107,18 @@ interface Joined {
   readonly chat_id: string
   readonly parts: Part[] | null
   readonly deleted_at: string | null
+  /** When the message that asks was deleted. */
+  readonly unasked_at: string | null
 }
 
-function itemOf({ input, chat_id, parts, deleted_at }: Joined, now: string): InputItem {
+function itemOf({ input, chat_id, parts, deleted_at, unasked_at }: Joined, now: string): InputItem {
   const { id: input_id, answered_by, closed_at, expires_at, ...rest } = input
   const open = closed_at === null && (expires_at === null || expires_at > now)
   // What was deleted is not told (P4.3).
   const said = deleted_at === null ? parts?.find((part) => part.type === "input") : undefined
   return {
     ...{ input_id, chat_id, ...rest, expires_at, closed_at },
+    ...(unasked_at === null ? {} : { prompt: "", fields: [] }),
     state: open ? "open" : answered_by === null ? "closed" : "answered",
     answer: said?.answer ?? null,
     answered_by,

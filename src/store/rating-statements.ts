@@ -44,6 +44,15 @@ from (select a.value ${accepted}) j where messages.id = j.value ->> '$.rate_mess
 d as materialized (select s.id as session_id, m.value as id ${accepted} join json_each(a.value, '$.delete_messages') m)
 update events set data = json_remove(events.data, '$.edited_message', '$.feedback.comment')
 from d where events.session_id = d.session_id and events.ref = d.id and events.kind = 'status'`,
+
+    /** What a deleted message of the bot asked is told by no event any more (P4.3). */
+    unask: `${appends},
+q as materialized (select s.id as session_id, m.seq as seq, p.value ->> 'input_id' as input_id ${accepted}
+  join json_each(a.value, '$.delete_messages') d join messages m on m.id = d.value and +m.session_id = s.id
+  join json_each(m.parts) p where p.value ->> 'type' = 'question')
+update events set data = json_set(events.data, '$.question', null)
+from q where events.session_id = q.session_id and events.seq > q.seq and events.kind in ('end', 'status')
+  and events.data ->> '$.question.input_id' = q.input_id`,
   }
 }
 

@@ -184,3 +184,69 @@ test("[P8.2] a client that has connected but not joined when its chat is deleted
   expect(await silent.closed).toMatchObject({ code: 4510 })
   expect(silent.frames.at(-1)).toMatchObject({ type: "error", id: "m1", data: { code: "chat_deleted" } })
 })
+
+test("[P4.3] a question goes with the message that asks it: it is closed for all, and told nowhere any more", async () => {
+  const { bot, chat, client } = await scene()
+  await using _ = chat
+  await client.say("go")
+  const fields = [{ type: "number" as const, key: "n", label: "SECRET label", required: true }]
+  void (await bot.run()).yield({ type: "question", prompt: "SECRET prompt", fields })
+  const { message_id, question } = (await client.next("end")).data
+  const post = { method: "POST", body: "{}", headers: { "content-type": "application/json" } }
+  const made = await chat.fetch(`/chat/inputs/${question?.input_id}/link`, post)
+  const { url } = ((await made.json()) as { data: { url: string } }).data
+  // Whatever is told while it is open says it as well.
+  await client.ask({ type: "message", data: { kind: "command", command: "/title named" } })
+  expect(await remove(chat, message_id ?? "")).toBe(200)
+  const { data } = await client.next("status", ({ data }) => data.changed.includes("messages"))
+  expect(data).toMatchObject({ changed: ["messages", "question", "state"], question: null, state: "completed" })
+  const input = { type: "message", data: { kind: "input", answer: { n: 1 } } } as const
+  expect(await client.ask(input)).toMatchObject({ type: "error", data: { code: "no_question" } })
+  const page = await fetch(url)
+  expect([page.status, (await page.text()).includes("SECRET")]).toEqual([409, false])
+  const listed = await (await chat.fetch("/chat/inputs")).text()
+  expect(listed).toContain('"state":"closed"')
+  expect(listed).not.toContain("SECRET")
+  const check = async (device: TestClient) => {
+    const [start] = await device.join({ cursor: 0 })
+    expect(start?.data).toMatchObject({ question: null, session: { state: "completed", topic: "named" } })
+    expect(JSON.stringify(device.frames)).not.toContain("SECRET")
+    // A number is an ordinary message now.
+    await device.say("1")
+    const run = await bot.run()
+    expect(run.context.message.kind).toBe("text")
+    run.done()
+    await device.next("end")
+  }
+  await check(await chat.connect({ chat: "c1" }))
+})
+
+test("[P4.3, P6.7] a question that is deleted while another turn runs leaves it running; an answered one says nothing more", async () => {
+  const { bot, chat, client } = await scene()
+  await using _ = chat
+  await client.say("go")
+  const fields = [{ type: "number" as const, key: "n", required: true }]
+  void (await bot.run()).yield({ type: "question", prompt: "SECRET 1", fields })
+  const first = (await client.next("end")).data
+  await client.say("something else")
+  const between = await bot.run()
+  await remove(chat, first.message_id ?? "")
+  const { data } = await client.next("status", ({ data }) => data.changed.includes("messages"))
+  expect(data).toMatchObject({ changed: ["messages", "question"], question: null, state: "running" })
+  void between.yield({ type: "question", prompt: "SECRET 2" })
+  const second = (await client.next("end")).data
+  await client.say("the answer")
+  ;(await bot.run()).done()
+  await client.next("end")
+  await remove(chat, second.message_id ?? "")
+  const { data: last } = await client.next("status", ({ data }) => data.changed.includes("messages"))
+  expect(last.changed).toEqual(["messages"])
+  const listed = (await (await chat.fetch("/chat/inputs")).json()) as { data: { items: object[] } }
+  expect(listed.data.items).toMatchObject([
+    { state: "answered", prompt: "", answer: "the answer" },
+    { state: "closed", prompt: "" },
+  ])
+  const device = await chat.connect({ chat: "c1" })
+  await device.join({ cursor: 0 })
+  expect(JSON.stringify(device.frames)).not.toContain("SECRET")
+})

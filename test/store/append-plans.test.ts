@@ -101,6 +101,7 @@ test("no statement of an append, nor of a checkpoint, reads more the longer the 
       "ratings",
       "deletions",
       "edits_gone",
+      "questions_gone",
       "sessions",
     ] as const),
   ])
