@@ -27,6 +27,7 @@ import { inputRoutes } from "./inputs.ts"
 import { locate } from "./locate.ts"
 import { messageRoutes } from "./messages.ts"
 import { openapiRoute } from "./openapi.ts"
+import { pace } from "./pace.ts"
 import { requestContext } from "./request.ts"
 import { searchRoutes } from "./search.ts"
 import { sessionRoutes } from "./sessions.ts"
@@ -98,6 +99,7 @@ export function createApp(deps: AppDeps) {
   app.use(crossOrigin(deps.config.chat))
   app.use(locate)
   app.use(bearer(deps))
+  app.use(pace(deps))
   const limited = bodyLimit({ maxSize: maxBodyBytes, onError: bodyTooLarge })
   // A form has a limit of its own, and goes past here piece by piece.
   app.use((c, next) => (c.var.route?.form ? next() : limited(c, next)))

@@ -103,6 +103,7 @@ function errorsOf(route: Route): ErrorCode[] {
     ...(route.param || route.query || route.body || route.form ? (["bad_request"] as const) : []),
     ...(route.body ? (["bad_json", "frame_too_large"] as const) : []),
     ...(route.open ? [] : (["unauthorized", "token_expired"] as const)),
+    ...(route.open || route.method === "get" ? [] : (["rate_limited"] as const)),
     ...(route.query && "user_id" in route.query.shape ? (["forbidden"] as const) : []),
     ...(route.errors ?? []),
     ...((route.data || route.content) && route.path !== routes.health.path ? (["store_unavailable"] as const) : []),

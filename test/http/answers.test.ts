@@ -15,7 +15,7 @@ test("a refusal carries its code, the trace_id, and whether to try again", async
 })
 
 test("[P9.1] a refusal has the status and the retry of its code, whichever it is", async () => {
-  await using app = await testApp()
+  await using app = await testApp({ chat: { rate_burst: errorCodes.length } })
   const headers = { Authorization: `Bearer ${await tokenOf(1)}`, "Content-Type": "application/json" }
   for (const code of errorCodes) {
     app.chat.createSession = () => Promise.reject(new ChatError(code))
