@@ -2,8 +2,9 @@
 // however many they are.
 import type { InStatement } from "@libsql/client"
 import type { Append } from "./append.ts"
+import { threadStatements } from "./graph-statements.ts"
 import { jsonParameter } from "./json.ts"
-import { isRatable, ratingStatements } from "./rating-statements.ts"
+import { isCounted, isRatable, ratingStatements } from "./rating-statements.ts"
 
 // SQLite renders a json_each value anew each time it is named (3.45): without `materialized` a batch takes three times as long.
 const appends = "with a as materialized (select value from json_each(?1))"
@@ -198,6 +199,11 @@ update sessions set
   ${batch.some(({ session }) => session && rarely.some((field) => field in session)) ? setRarely : ""}update_time = j.value ->> 'create_time'
 from (select a.value ${accepted}) j where sessions.id = j.value ->> 'session_id'`
 
+// What a graph kept of a chat goes with it (handlers/graph/position.ts: each turn has a thread of its own).
+const threadsGone = threadStatements(`${appends} select t.id ${accepted} join turns t on t.session_id = s.id
+  where a.value ->> '$.session.deleted_at' is not null`)
+const isGone = ({ session }: Append) => session?.deleted_at !== undefined
+
 type Step = keyof typeof steps
 
 // In this order; a step is left out when no append of the batch needs it.
@@ -224,11 +230,9 @@ const steps = {
   deletions: { sql: deleteMessages, needed: (append: Append) => append.delete_messages !== undefined },
   edits_gone: { sql: ratings.forget, needed: (append: Append) => append.delete_messages !== undefined },
   questions_gone: { sql: ratings.unask, needed: (append: Append) => append.delete_messages !== undefined },
+  threads: { sql: threadsGone.checkpoints, needed: isGone },
+  thread_writes: { sql: threadsGone.writes, needed: isGone },
   sessions: { sql: updateSessions, needed: () => true },
-}
-
-function isCounted({ rate_message, delete_messages }: Append): boolean {
-  return rate_message !== undefined || delete_messages !== undefined
 }
 
 /** The statements of one batch. No two appends may be of the same session: numbers and guards count on it. */

@@ -87,3 +87,9 @@ function headsOf(table: "c" | "w", thread_id: string, tasks: readonly string[]):
     and (instr(${ns}, ':') = 0 or exists (select 1 from json_each(${JSON.stringify(tasks)}) t
       where instr(${ns}, ':' || t.value) > 0)))`
 }
+
+/** Deletes all of the threads that a query names. */
+export function threadStatements(threads: string): { readonly checkpoints: string; readonly writes: string } {
+  const of = (table: string) => `delete from ${table} where thread_id in (${threads})`
+  return { checkpoints: of("graph_checkpoints"), writes: of("graph_writes") }
+}

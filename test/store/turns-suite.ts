@@ -8,6 +8,7 @@ import type { TurnEnd } from "../../src/protocol/turn.ts"
 import type { Append, NewMessage } from "../../src/store/append.ts"
 import { branchBefore } from "../../src/store/branch.ts"
 import type { Database } from "../../src/store/database.ts"
+import { graphCheckpoints, graphWrites } from "../../src/store/schema.ts"
 import { renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything } from "../support/database.ts"
@@ -216,6 +217,32 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
       await writer.append(last)
       await writer.append(endOf(chat, last.new_turn, { end_turn: left(last.new_turn.id, null) }))
       expect(await before(last.new_turn.answer_id)).toBeNull()
+    })
+
+    test("what a graph kept of a chat goes with the chat, and only that", async () => {
+      await using it = await open()
+      const writer = new Writer(it.db, systemClock)
+      const kept = { checkpoint_ns: "", checkpoint_id: "1" }
+      const blob = Buffer.from("{}")
+      const [gone, stays] = [await openChat(it.db), await openChat(it.db)]
+      const threadOf = async (chat: typeof gone) => {
+        const question = questionOf(chat)
+        await writer.append(question)
+        const thread_id = question.new_turn.id
+        await it.db.orm.insert(graphCheckpoints).values({
+          ...{ thread_id, ...kept, checkpoint_type: "json", checkpoint: blob, metadata_type: "json", metadata: blob },
+        })
+        await it.db.orm.insert(graphWrites).values({
+          ...{ thread_id, ...kept, task_id: "t", idx: 0, channel: "c", value_type: "json", value: blob },
+        })
+        return thread_id
+      }
+      await threadOf(gone)
+      const thread = await threadOf(stays)
+      await writer.append(appendOf(gone, { session: { state: "ended", lifecycle: "ended", deleted_at: time } }))
+      for (const table of [graphCheckpoints, graphWrites]) {
+        expect((await it.db.orm.select({ id: table.thread_id }).from(table)).map(({ id }) => id)).toEqual([thread])
+      }
     })
   })
 }
