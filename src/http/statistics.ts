@@ -14,6 +14,9 @@ import { sessionOf } from "./sessions.ts"
 import { valid } from "./valid.ts"
 
 const { statistics, countMessages: count } = routes
+/** The key of a group. */
+const Place = z.tuple([z.string()])
+const UserPlace = z.tuple([z.string().regex(/^\d{1,16}$/)])
 
 export function statisticsRoutes({ db }: Pick<AppDeps, "db">) {
   return new Hono<ChatEnv>()
@@ -22,7 +25,7 @@ export function statisticsRoutes({ db }: Pick<AppDeps, "db">) {
       const filter = { ...chosen, owner: ownerFor(c.var.principal, user_id) }
       if (group_by === "user" && filter.owner !== "anyone") throw new ChatError("forbidden")
       const list = [statistics.path, filter, group_by]
-      const after = placeOf(list, z.tuple([z.string()]), cursor)?.[0]
+      const after = placeOf(list, group_by === "user" ? UserPlace : Place, cursor)?.[0]
       const sums = await readStatistics(db, filter)
       if (group_by === undefined) return answer(c, sums)
       const rows = await readGroups(db, filter, group_by, { after, limit: limit + 1 })

@@ -12,10 +12,11 @@ export const Text = z.string().refine(isText, notText)
 /** Levels. SQLite takes apart JSON of 1,000, and one value beyond that fails everybody's batch. */
 const deepest = 100
 
-/** Any JSON that is not nested too deeply. */
-export const Json = z
-  .json()
-  .refine((value) => !isDeeper(value, deepest), { message: "must not be nested so deeply", abort: true })
+/** Any JSON that is not nested too deeply; looked at first, since reading what nests without end overflows the stack. */
+export const Json = z.preprocess((value, context) => {
+  if (isDeeper(value, deepest)) context.addIssue({ code: "custom", message: "must not be nested so deeply" })
+  return value
+}, z.json())
 export type Json = z.infer<typeof Json>
 
 function isDeeper(value: unknown, levels: number): boolean {

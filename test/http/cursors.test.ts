@@ -60,6 +60,21 @@ test.each([[["yesterday", "ses_1"]], [[1, 2]], [[]], ["x"], [["2025-01-01T00:00:
   },
 )
 
+test.each([["abc"], [""], ["1e999"], [1], ["-1"], [null]])(
+  "a cursor of the users' statistics with the place %j is none of ours",
+  async (place) => {
+    await using app = await testApp()
+    for (const user_id of [1, 2, 3])
+      await insertMessages(app.db, await insertSession(app.db, { user_id }), 1, () => ({ turn_id: null }))
+    const path = "/chat/statistics?user_id=all&group_by=user&limit=1"
+    const first = await app.ask("GET", path, { role: "admin" })
+    const { groups } = first.body.data as { groups: { next_cursor: string } }
+    const [tag] = decode(groups.next_cursor)
+    const refused = await app.ask("GET", `${path}&cursor=${encode([tag, [place]])}`, { role: "admin" })
+    expect([refused.status, refused.body.data.code]).toEqual([400, "bad_request"])
+  },
+)
+
 test("a cursor is of one list: not of another user, chat, filter or order", async () => {
   await using app = await testApp()
   const session = await insertSession(app.db)

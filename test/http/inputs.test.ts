@@ -126,6 +126,7 @@ test.each([
   ["a text that is none", '{"answer": "\\u0000"}'],
   ["half a character in a key", '{"answer": {"\\ud800": 1}}'],
   ["one that nests too deeply", `{"answer": ${"[".repeat(200)}${"]".repeat(200)}}`],
+  ["one that nests far too deeply", `{"answer": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
   ["an empty id", { answer: 1, client_id: "" }],
   ["too long an id", { answer: 1, client_id: "x".repeat(65) }],
 ])("[P2.5] a body with %s is refused", async (_, body) => {
