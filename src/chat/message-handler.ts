@@ -1,8 +1,10 @@
 // Way 4: what somebody said becomes a message with a place, and mostly a turn. One method per kind, as in the seed.
 import { ChatError } from "../errors.ts"
+import { answerIdOf } from "../ids.ts"
 import type { ClientFrameOf, Said } from "../protocol/client-frame.ts"
 import type { MessageKind, Part } from "../protocol/message.ts"
 import type { NewMessage } from "../store/append.ts"
+import { isOnBranch } from "../store/branch-messages.ts"
 import { answerOfInput, answerOfOrdinary } from "./answer-message.ts"
 import { type Accepted, ask } from "./ask.ts"
 import { regenerate, switchBranch } from "./branching.ts"
@@ -66,7 +68,8 @@ export class MessageHandler {
       return ask(this.#deps, incoming, this.#messageOf(incoming, text, []))
     }
     const answer = answerOfOrdinary(this.#deps.clock, incoming)
-    if (!answer || !(await this.#mayAnswer(incoming, answer.input_id))) return ordinary()
+    if (!answer || !(await this.#isAsked(incoming)) || !(await this.#mayAnswer(incoming, answer.input_id)))
+      return ordinary()
     // Somebody else may answer first; then this is an ordinary message (P6.7).
     const message = this.#messageOf(incoming, text, answer.parts)
     return ask(this.#deps, incoming, message, answer.input_id).catch((error: unknown) => {
@@ -111,6 +114,11 @@ export class MessageHandler {
 
   #admit({ session }: LiveChat, { principal }: Caller, kind?: MessageKind): void {
     admit(this.#deps.registry, session, principal, kind)
+  }
+
+  /** Is the open question of the branch on which the conversation is? */
+  async #isAsked({ chat: { session, question } }: Incoming): Promise<boolean> {
+    return question !== null && isOnBranch(this.#deps.db, session.head, answerIdOf(question.turn_id))
   }
 
   #mayAnswer({ chat, caller }: Incoming, input_id: string): Promise<boolean> {

@@ -28,6 +28,13 @@ export function stepsBack({ head, after }: Omit<BranchPage, "limit">, limit: num
   select ${sql.raw(before("p.id"))}, p.depth + 1 from path p where p.id is not null and p.depth <= ${limit})`
 }
 
+/** Is this message on the way back from `head`? Looked for so many steps and no more. */
+export async function isOnBranch(db: Database, head: string | null, id: string, steps = 1000): Promise<boolean> {
+  if (head === null || head === id) return head === id
+  const rows = await db.orm.all(sql`${stepsBack({ head }, steps)} select 1 from path p where p.id = ${id} limit 1`)
+  return rows.length > 0
+}
+
 /**
  * At most `limit` messages, newest first, of a chat that the caller was found to reach; with each question those that joined
  * it, which count with it. Deleted ones are left out, and count too.

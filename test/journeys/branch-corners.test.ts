@@ -139,3 +139,30 @@ test("[P6.12] what follows an answer that was never given can be said in other w
     expect(await who.ask({ type: "message", data })).toMatchObject({ type: "error", data: { code: "not_found" } })
   }
 })
+
+test("[P6.7, P6.12] a question that is open on another branch takes no text; it waits there, and is answered by input", async () => {
+  const { bot, chat, client } = await scene()
+  await using _ = chat
+  await said(client, "1")
+  await answered(client, bot, "1!")
+  await said(client, "2")
+  const asking = await bot.run()
+  // What waits in line already is on its branch.
+  await said(client, "3")
+  void asking.yield({ type: "question", prompt: "Which?" })
+  const { question, message_id } = (await client.next("end")).data
+  await answered(client, bot, "3!")
+  const first = (await client.join({ cursor: 0 })).find((frame) => frame.type === "result")
+  const elsewhere = async (head: string | null) => {
+    await client.ask({ type: "message", data: { kind: "switch", message_id: head } })
+    const { kind, parts } = await said(client, "not for you")
+    expect([kind, parts]).toEqual(["text", []])
+    await answered(client, bot, "!")
+  }
+  await elsewhere(null)
+  await elsewhere(first?.type === "result" ? first.data.id : "")
+  await client.ask({ type: "message", data: { kind: "switch", message_id: message_id ?? "" } })
+  const back = await said(client, "this one")
+  expect(back).toMatchObject({ parts: [{ type: "input", input_id: question?.input_id }], reply_to: message_id })
+  expect(await answered(client, bot, "4!")).toMatchObject({ known: ["1", "1!", "2", ""] })
+})
