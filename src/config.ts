@@ -68,11 +68,20 @@ export function loadConfig(environment: Environment = Bun.env): Readonly<Config>
 /** The file's own modules are named from where the file is; the rest of the service takes paths from the working directory. */
 function withModules(config: Config, file: string | undefined): Config {
   if (!file || !config.flows) return config
-  const moved = (path: string) =>
-    /^\.\.?\//.test(path) ? `./${relative(process.cwd(), resolve(dirname(file), path))}` : path
+  const moved = (path: string) => {
+    if (!/^\.\.?\//.test(path)) return path
+    const found = relative(process.cwd(), resolve(dirname(file), path))
+    return found.startsWith("../") ? found : `./${found}`
+  }
   const flows = config.flows.map((flow) => {
-    const { graph } = flow.options
-    const options = typeof graph === "string" ? { ...flow.options, graph: moved(graph) } : flow.options
+    const { graph, tools } = flow.options
+    const options = {
+      ...flow.options,
+      ...(flow.handler === "graph" && typeof graph === "string" ? { graph: moved(graph) } : {}),
+      ...(flow.handler === "assistant" && Array.isArray(tools)
+        ? { tools: tools.map((tool) => (typeof tool === "string" ? moved(tool) : tool)) }
+        : {}),
+    }
     return { ...flow, handler: moved(flow.handler), options }
   })
   return { ...config, flows }

@@ -16,13 +16,18 @@ async function write({ path }: Folder, files: Record<string, string>): Promise<R
   return { DATA_DIR: path, CHAT_CONFIG: join(path, "chat.yaml"), CHAT_DRAIN_TIMEOUT: "0" }
 }
 
-async function connect({ url }: ServiceProcess, { path: data_dir }: Folder, flow: string): Promise<TestClient> {
+async function connect(
+  { url }: ServiceProcess,
+  { path: data_dir }: Folder,
+  flow: string,
+  more = "",
+): Promise<TestClient> {
   const token = await issueToken(
     await resolveSecret({ data_dir }),
     { user_id: 1, role: "user", ttl_s: 600 },
     systemClock,
   )
-  return new TestClient(`${url.replace("http", "ws")}/chat/${flow}?chat_id=c-${flow}`, token)
+  return new TestClient(`${url.replace("http", "ws")}/chat/${flow}?chat_id=c-${flow}${more}`, token)
 }
 
 const shout = `import { defineHandler, z } from "bisheng-chat/handler"
@@ -44,6 +49,59 @@ test("a bot in a folder that has nothing else is found by its path, and answers"
   const client = await connect(service, folder, "default")
   await client.say("hello")
   expect((await client.next("result")).data.message).toBe("HELLO!!!")
+})
+
+const trip = `import { MessagesAnnotation, END, interrupt, START, StateGraph, Annotation } from "@langchain/langgraph"
+import { AIMessage } from "@langchain/core/messages"
+import { chatOf, defineGraph } from "bisheng-chat/graph"
+
+const State = Annotation.Root({ ...MessagesAnnotation.spec, city: Annotation<string>() })
+
+export default defineGraph({
+  name: "trip",
+  description: "plans a trip",
+  build: () =>
+    new StateGraph(State)
+      .addNode("ask", () => interrupt({ prompt: "Where to?", fields: [{ type: "text", key: "city" }] }))
+      .addNode("book", (state, config) => ({ messages: [new AIMessage(\`\${chatOf(config).options.verb} \${state.city}\`)] }))
+      .addEdge(START, "ask")
+      .addEdge("ask", "book")
+      .addEdge("book", END),
+})
+`
+
+test("a graph in a folder that has nothing else finds LangGraph, and the chat; it asks and goes on", async () => {
+  await using folder = await temporaryFolder()
+  const options = { graph: "./trip.ts", config: { verb: "Off to" } }
+  const yaml = JSON.stringify({ flows: [{ chat_type: "WORKFLOW", handler: "graph", options }] })
+  await using service = await startService({ env: await write(folder, { "trip.ts": trip, "chat.yaml": yaml }) })
+  const client = await connect(service, folder, "trip", "&chat_type=WORKFLOW")
+  await client.say("hello")
+  const { question } = (await client.next("end")).data
+  await client.send({
+    type: "message",
+    data: { kind: "input", input_id: question?.input_id, answer: { city: "Rome" } },
+  })
+  expect((await client.next("result")).data.message).toBe("Off to Rome")
+})
+
+test("tools in a folder that has nothing else are found from the configuration's file; one that is not there is named", async () => {
+  await using folder = await temporaryFolder()
+  const tool = `import { defineTool, z } from "bisheng-chat/tool"
+export default defineTool({ name: "add", description: "adds", input: z.object({ a: z.number() }), run: ({ a }) => a + 1 })`
+  const flow = (path: string) => ({
+    handler: "assistant",
+    options: { base_url: "http://127.0.0.1:9/v1", tools: [path] },
+  })
+  const files = { "add.ts": tool, "chat.yaml": JSON.stringify({ flows: [flow("./add.ts")] }) }
+  await using service = await startService({ env: await write(folder, files) })
+  expect(service.out).toContain("NORMAL -> assistant")
+  const env = await write(folder, { "chat.yaml": JSON.stringify({ flows: [flow("./sub.ts")] }) })
+  const { code, err } = await run("main.ts", [], { env: { ...env, PORT: "0" } })
+  expect([code, err]).toEqual([
+    1,
+    expect.stringMatching(/flows\.0\.options\.tools.*'.*sub\.ts' cannot be loaded: there is no such module/),
+  ])
 })
 
 const shape = (fields: string) =>

@@ -52,7 +52,7 @@ const Tools = z
 export const AssistantOptions = ModelOptions.omit({ suggestions: true }).extend({
   /** By name; their tools are called `{name}__{tool}`. */
   mcp_servers: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/), McpServer).default({}),
-  /** Modules, by path (from the working directory) or package name, whose default export holds tools made by defineTool. */
+  /** Modules, by path (from the folder of the configuration's file) or package name, whose default export holds tools made by defineTool. */
   tools: Tools,
   /** Tools that a person has to approve of before each call; `*` stands for anything: `*`, `files__*`. */
   needs_approval: z.array(text).default([]),

@@ -1,5 +1,5 @@
 // Loads tools that somebody else wrote: a module by its path, or a package by its name.
-import { locate } from "../module.ts"
+import { loadModule, locate } from "../load-module.ts"
 import { isTool, type Tool, toolFaults } from "./tool.ts"
 
 export type LoadedTools = Readonly<{ tools: readonly Tool[] }> | Readonly<{ problem: string }>
@@ -10,7 +10,7 @@ export async function loadTools(name: string): Promise<LoadedTools> {
   if (location === null) return { problem: `'${name}' cannot be loaded: there is no such module or package` }
   let module: unknown
   try {
-    module = await import(location)
+    module = await loadModule(location)
   } catch (error) {
     return { problem: `'${name}' cannot be loaded: ${error instanceof Error ? error.message : String(error)}` }
   }

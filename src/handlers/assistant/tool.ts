@@ -3,6 +3,9 @@ import { z } from "zod"
 import type { Log } from "../../log.ts"
 import type { Session } from "../../protocol/session.ts"
 
+// A module of tools needs no other import than this file, as "bisheng-chat/tool".
+export { z } from "zod"
+
 export interface ToolContext {
   /** Aborts on stop and when the tool takes too long. */
   readonly signal: AbortSignal

@@ -1,5 +1,5 @@
 // Finds a graph by the name of an example, the path of a module or the name of a package, and says what is wrong with it.
-import { locate } from "../module.ts"
+import { loadModule, locate } from "../load-module.ts"
 import { defineGraph, type Graph, type GraphBuilder } from "./define.ts"
 
 /** Loaded when they are asked for: LangGraph takes its time. */
@@ -56,7 +56,7 @@ async function load(name: string): Promise<Loaded> {
   }
   let module: unknown
   try {
-    module = await (examples[name]?.() ?? import(location))
+    module = await (examples[name]?.() ?? loadModule(location))
   } catch (error) {
     return { problem: `'${name}' cannot be loaded: ${messageOf(error)}` }
   }
