@@ -1,6 +1,5 @@
 // What a browser may do with the answers: other pages only by CORS, nothing kept, nothing framed, nothing guessed.
 import { cors } from "hono/cors"
-
 import { createMiddleware } from "hono/factory"
 import { isAllowedOrigin } from "../auth/origin.ts"
 import type { ChatConfig } from "../settings.ts"
@@ -11,8 +10,9 @@ export function crossOrigin({ allowed_origins }: Pick<ChatConfig, "allowed_origi
   return cors({
     origin: (origin) => (isAllowedOrigin(allowed_origins, origin) ? origin : null),
     allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
-    allowHeaders: ["Authorization", "Content-Type", "X-Trace-Id"],
-    exposeHeaders: ["X-Trace-Id", "Retry-After"],
+    allowHeaders: ["Authorization", "Content-Type", "If-None-Match", "Range", "X-Trace-Id"],
+    // The last three are a file's: its name, its version, which part it is.
+    exposeHeaders: ["X-Trace-Id", "Retry-After", "Content-Disposition", "ETag", "Content-Range"],
     maxAge: 600,
   })
 }

@@ -33,33 +33,53 @@ function descriptionOf(version: string): ZodOpenApiObject {
     info: {
       title: "bisheng-chat",
       version,
-      description: "Chats over REST. What is live goes over the WebSocket, /chat/{flow_id}: see PROTOCOL.md.",
+      description: `Chats over REST. What is live goes over the WebSocket, /chat/{flow_id}; rule numbers (P3.3) are those of PROTOCOL.md.
+
+Every JSON answer is \`{ status_code, status_message, data }\`; of a refusal, \`data\` is \`{ code, trace_id, retry, ... }\`. What belongs to somebody else is not there: \`not_found\`. A query parameter that a route does not know is refused, an unknown key in a body is passed over. Lists come in pages: go on with \`cursor\` = \`next_cursor\` until that is null. Times are ISO 8601 in UTC.`,
     },
     servers: [{ url: "/" }],
+    tags: areas.map(({ name, description }) => ({ name, description })),
     security: [{ bearer: [] }],
     components: { securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
     paths: pathsOf(Object.entries(routes)),
   }
 }
 
+/** Parts of the document, in its order; a path belongs to the first whose pattern fits. */
+const areas = [
+  { name: "bots", description: "Who can be talked to", paths: /^\/chat\/flows/ },
+  { name: "sessions", description: "Conversations, and what runs in them", paths: /^\/chat\/(session|interrupt)/ },
+  { name: "messages", description: "What was said", paths: /^\/chat\/(message\/|search)/ },
+  { name: "questions", description: "What bots ask people", paths: /^\/chat\/inputs/ },
+  { name: "files", description: "What is uploaded, and what bots make", paths: /^\/chat\/file/ },
+  { name: "statistics", description: "Counts, usage and cost", paths: /^\/chat\/(statistics|messages)/ },
+  { name: "live", description: "The WebSocket", paths: /^\/chat\// },
+  { name: "service", description: "Health, and this document", paths: /^/ },
+] as const
+
 function pathsOf(rows: readonly (readonly [string, Route])[]): ZodOpenApiPathsObject {
   const paths: ZodOpenApiPathsObject = {}
   for (const [operationId, route] of rows) {
-    const { method, summary, param, query, body, form } = route
+    const { method, summary, description, param, query, body, form } = route
     const path = route.path.replace(/:(\w+)/g, "{$1}")
     paths[path] = {
       ...paths[path],
       [method]: {
         operationId,
         summary,
+        ...(description ? { description } : {}),
+        tags: areas
+          .filter(({ paths: pattern }) => pattern.test(path))
+          .flatMap(({ name }, place) => (place ? [] : [name])),
         ...(route.open ? { security: [] } : {}),
         requestParams: {
-          header: z.object({ "X-Trace-Id": TraceId.optional().describe("Comes back in the answer.") }),
+          header: route.content ? contentRequest : request,
           ...(param ? { path: param } : {}),
           ...(query ? { query } : {}),
         },
         ...(body ? { requestBody: { required: true, content: { "application/json": { schema: body } } } } : {}),
         ...(form ? { requestBody: { required: true, content: { "multipart/form-data": { schema: form } } } } : {}),
+        ...(route.page && method === "post" ? { requestBody: { required: true, content: pageForm } } : {}),
         responses: responsesOf(route),
       },
     }
@@ -67,14 +87,31 @@ function pathsOf(rows: readonly (readonly [string, Route])[]): ZodOpenApiPathsOb
   return paths
 }
 
+const request = z.object({ "X-Trace-Id": TraceId.optional().describe("Comes back in the answer.") })
+const contentRequest = request.extend({
+  Range: z.string().optional().describe("One range of bytes: `bytes=0-1023`."),
+  "If-None-Match": z.string().optional().describe("The ETag of an earlier answer."),
+})
+const pageForm = {
+  "application/x-www-form-urlencoded": {
+    schema: { type: "object" as const, additionalProperties: true, description: "The fields of the page." },
+  },
+}
+const headers = z.object({ "X-Trace-Id": z.string() })
+const retryHeaders = headers.extend({
+  "Retry-After": z.string().optional().describe("Seconds until it makes sense to try again, where that is known."),
+})
+const page = { "text/html": { schema: { type: "string" as const } } }
+
 function responsesOf(route: Route): ZodOpenApiResponsesObject {
   const status = route.status ?? 200
-  const headers = z.object({ "X-Trace-Id": z.string() })
   const responses: ZodOpenApiResponsesObject = {
     [`${status}`]: {
       description: status === 101 ? "Switching to WebSocket" : "Success",
       headers,
       ...(route.data ? { content: { "application/json": { schema: answerOf(status, route.data) } } } : {}),
+      ...(route.answers ? { content: Object.fromEntries(route.answers.map((type) => [type, { schema: {} }])) } : {}),
+      ...(route.page ? { content: page } : {}),
     },
   }
   if (route.content) Object.assign(responses, contentResponses)
@@ -82,8 +119,8 @@ function responsesOf(route: Route): ZodOpenApiResponsesObject {
   for (const [http, codes] of [...byStatus].sort(([a], [b]) => a - b)) {
     responses[`${http}`] = {
       description: codes.join(", "),
-      headers,
-      ...(route.page ? {} : { content: { "application/json": { schema: answerOf(http, Failure) } } }),
+      headers: codes.some((code) => errorTable[code].retry) ? retryHeaders : headers,
+      content: route.page ? page : { "application/json": { schema: answerOf(http, Failure) } },
     }
   }
   return responses
@@ -91,9 +128,14 @@ function responsesOf(route: Route): ZodOpenApiResponsesObject {
 
 const bytes = { content: { "application/octet-stream": { schema: { type: "string" as const, format: "binary" } } } }
 /** In the type that the file has. */
+const contentHeaders = headers.extend({ ETag: z.string(), "Content-Disposition": z.string() })
 const contentResponses: ZodOpenApiResponsesObject = {
-  200: { description: "The content", ...bytes },
-  206: { description: "The range of the content that was asked for", ...bytes },
+  200: { description: "The content", headers: contentHeaders, ...bytes },
+  206: {
+    description: "The range of the content that was asked for",
+    headers: contentHeaders.extend({ "Content-Range": z.string() }),
+    ...bytes,
+  },
   304: { description: "As the ETag that the caller has" },
 }
 

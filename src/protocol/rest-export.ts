@@ -7,7 +7,9 @@ export type TranscriptFormat = z.infer<typeof TranscriptFormat>
 
 export const exportRoutes = {
   exportMessages: route("get", "/chat/message/export", {
-    summary: "Download a conversation as a file; what was deleted is left out",
+    summary: "Download a conversation as a file",
+    description: "It is sent as it is made. What was deleted is left out.",
+    answers: ["text/markdown", "application/json", "text/html"],
     query: z.strictObject({
       ...owned,
       chat_id: SessionRef,

@@ -23,7 +23,8 @@ export const Feedback = z
 
 export const feedbackRoutes = {
   feedback: route("post", "/chat/message/feedback", {
-    summary: "Say what you think of an answer; what is left out stays as it is. The chat's clients are told",
+    summary: "Say what you think of an answer",
+    description: "What is left out stays as it is. The chat's clients are told (P6.11).",
     query: z.strictObject(owned),
     body: Feedback,
     data: z.object({

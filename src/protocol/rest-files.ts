@@ -13,11 +13,9 @@ export const StoredFile = z
     file_id: FileId,
     name,
     mime_type,
-    /** Bytes. */
-    size: z.int().min(1),
-    /** Of the content, hex. */
-    sha256: FilePart.shape.sha256.unwrap(),
-    url,
+    size: z.int().min(1).describe("Bytes."),
+    sha256: FilePart.shape.sha256.unwrap().describe("Of the content, hex."),
+    url: url.describe("The path where it is read, with a token."),
     create_time: Timestamp,
   })
   .meta({ id: "StoredFile" })
@@ -35,7 +33,9 @@ const ofOne = { param: z.object({ file_id: FileId }), errors: ["not_found"] } as
 
 export const fileRoutes = {
   uploadFile: route("post", "/chat/file", {
-    summary: "Keep a file; its type is found by its content",
+    summary: "Keep a file",
+    description:
+      "Its type is found by its content (P3.9). A `message` of kind `file` then names it by its `file_id`. It is sent as multipart/form-data with one part.",
     query: z.strictObject(lang),
     form: UploadForm,
     status: 201,
@@ -49,7 +49,8 @@ export const fileRoutes = {
   }),
   readFile: route("get", "/chat/file/:file_id", {
     ...ofOne,
-    summary: "Read a file; with Range a part of it",
+    summary: "Read a file, or a part of it",
+    description: "It comes as a download unless `inline` says otherwise.",
     query: z.strictObject({
       ...owned,
       inline: yesNo.optional().describe("To be shown, not saved: images, PDF and plain text only."),
@@ -59,7 +60,8 @@ export const fileRoutes = {
   }),
   deleteFile: route("delete", "/chat/file/:file_id", {
     ...ofOne,
-    summary: "Delete a file; messages that name it stay as they are",
+    summary: "Delete a file",
+    description: "Its content is gone for good. Messages that name it stay as they are.",
     query: z.strictObject(owned),
     data: z.object({ deleted: z.array(FileId) }),
   }),

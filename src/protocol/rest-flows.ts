@@ -32,7 +32,9 @@ export type Flow = z.infer<typeof Flow>
 
 export const flowRoutes = {
   listFlows: route("get", "/chat/flows", {
-    summary: "List the bots that the caller may use, in the order in which they are looked for",
+    summary: "List the bots that the caller may use",
+    description:
+      "In the order in which they are looked for: the first that fits a flow_id and a chat_type is taken (P6.21).",
     query: z.strictObject(lang),
     data: z.object({ items: z.array(Flow) }),
   }),

@@ -16,15 +16,13 @@ export const InputItem = z
     session_id: SessionId,
     turn_id: TurnId,
     prompt: z.string(),
-    fields: Fields,
+    fields: Fields.describe("What is asked for; none: words, or JSON of whatever shape."),
     create_time: Timestamp,
-    expires_at: Timestamp.nullable(),
+    expires_at: Timestamp.nullable().describe("Then it closes; null: never by itself."),
     closed_at: Timestamp.nullable(),
-    state: InputState,
-    /** As it was kept; null when there is none, or when its message was deleted. */
-    answer: Json.nullable(),
-    /** The message that answered. */
-    answered_by: MessageId.nullable(),
+    state: InputState.describe("closed: expired, replaced by another question, or its session has ended."),
+    answer: Json.nullable().describe("As it was kept; null: there is none, or its message was deleted."),
+    answered_by: MessageId.nullable().describe("The message that answered."),
   })
   .meta({ id: "InputItem" })
 export type InputItem = z.infer<typeof InputItem>
@@ -53,7 +51,7 @@ const byLink = {
   open: true,
   page: true,
   param: one,
-  query: z.object({ ...lang, token: z.string().max(2048).default("") }),
+  query: z.object({ ...lang, token: z.string().max(2048).default("").describe("As the link has it.") }),
   errors: ["forbidden", ...refusals, "store_unavailable"],
 } as const
 
@@ -77,7 +75,9 @@ export const inputRoutes = {
     errors: ["not_found"],
   }),
   answerInput: route("post", "/chat/inputs/:input_id", {
-    summary: "Answer one's own question, as a message of kind input does; the first answer wins",
+    summary: "Answer a question that a bot asked oneself",
+    description:
+      "As a `message` of kind `input` does (P6.13). The first answer wins. One that does not fit is refused with `bad_answer`, and `fields` says what is wrong with each.",
     param: one,
     query: z.strictObject(lang),
     body: AnswerInput,
@@ -85,7 +85,9 @@ export const inputRoutes = {
     errors: [...refusals, ...refusalsOfAnswers],
   }),
   linkInput: route("post", "/chat/inputs/:input_id/link", {
-    summary: "Make a link by which whoever has it can answer this one question, in one's own name",
+    summary: "Make a link by which a question can be answered without a token",
+    description:
+      "Whoever has it can answer this one question, in the caller's name, and sees nothing else of the chat (P6.15).",
     param: one,
     query: z.strictObject(lang),
     body: LinkInput,
@@ -94,11 +96,12 @@ export const inputRoutes = {
   }),
   showInput: route("get", "/chat/inputs/:input_id/answer", {
     ...byLink,
-    summary: "The question as a page with a form; refusals are pages as well",
+    summary: "Open such a link: the question as a page with a form",
+    description: "Refusals are pages as well.",
   }),
   sendInput: route("post", "/chat/inputs/:input_id/answer", {
     ...byLink,
-    summary: "Take that form",
+    summary: "Take that page's form",
     errors: [...byLink.errors, ...refusalsOfAnswers],
   }),
 }

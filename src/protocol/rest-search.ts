@@ -16,7 +16,7 @@ export const SearchQuery = z.strictObject({
   chat_id: SessionRef.optional(),
   flow_id: FlowId.optional(),
   ...between,
-  is_bot: yesNo.optional(),
+  is_bot: yesNo.optional().describe("true: what bots said; false: what people said."),
   ...page,
 })
 
@@ -44,8 +44,9 @@ export const Hit = z
 
 export const searchRoutes = {
   search: route("get", "/chat/search", {
-    summary:
-      "Find messages of one's own chats, the newest first, about a second after they were said. A page may hold fewer than limit, or none, and have a next_cursor all the same",
+    summary: "Find messages of one's own chats, the newest first",
+    description:
+      "A message is found about a second after it was said. A page may hold fewer than `limit`, or none, and have a `next_cursor` all the same.",
     query: SearchQuery,
     data: pageOf(Hit),
     errors: ["not_found", "rate_limited"],

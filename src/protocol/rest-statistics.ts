@@ -63,7 +63,9 @@ export type Statistics = z.infer<typeof Statistics>
 
 export const statisticsRoutes = {
   statistics: route("get", "/chat/statistics", {
-    summary: "Count sessions, messages, turns, tokens and cost; since and until are of the create_time of each",
+    summary: "Count sessions, messages, turns, tokens and cost",
+    description:
+      "`since` and `until` choose by the `create_time` of each session, message and turn. What is deleted is not counted. `usage` is what the models told.",
     query: StatisticsQuery,
     data: Statistics,
   }),

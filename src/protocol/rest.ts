@@ -47,7 +47,7 @@ export const History = z
     ...owned,
     chat_id: SessionRef,
     ...between,
-    is_bot: yesNo.optional(),
+    is_bot: yesNo.optional().describe("true: what bots said; false: what people said."),
     kind: MessageKind.optional(),
     order: z.enum(["desc", "asc"]).default("desc").describe("desc: newest first."),
     branch: z
@@ -76,7 +76,7 @@ export const DeleteMessages = z.strictObject({
 export const CountQuery = z.strictObject({
   ...counted,
   chat_id: SessionRef.optional(),
-  is_bot: yesNo.optional(),
+  is_bot: yesNo.optional().describe("true: what bots said; false: what people said."),
   kind: MessageKind.optional(),
 })
 
@@ -94,7 +94,9 @@ const deletedOf = <T extends z.ZodType>(id: T) => z.object({ deleted: z.array(id
 export const routes = {
   ...flowRoutes,
   createSession: route("post", "/chat/session/create", {
-    summary: "Create a session; without chat_id the server makes one",
+    summary: "Create a session",
+    description:
+      "Without `chat_id` the server makes one. A WebSocket that names a new `chat_id` creates its session by itself (P1.3).",
     query: z.strictObject(lang),
     body: CreateSession,
     status: 201,
@@ -102,7 +104,8 @@ export const routes = {
     errors: ["unknown_flow", "chat_exists", "draining"],
   }),
   listSessions: route("get", "/chat/session/list", {
-    summary: "List sessions, the last updated first; since and until are of update_time",
+    summary: "List sessions, the last updated first",
+    description: "`since` and `until` choose by `update_time`.",
     query: SessionList,
     data: pageOf(Session),
   }),
@@ -113,23 +116,27 @@ export const routes = {
   }),
   updateSession: route("put", "/chat/session/:session_id", {
     ...ofSession,
-    summary: "Name a session or give it a logo; null takes it away; its clients are told",
+    summary: "Name a session, or give it a logo",
+    description: "null takes it away. Its clients are told.",
     body: UpdateSession,
     data: Session,
   }),
   deleteSession: route("delete", "/chat/session/:session_id", {
     ...ofSession,
-    summary: "Delete a session; its clients are told and disconnected",
+    summary: "Delete a session",
+    description: "Its clients are told and disconnected (4510).",
     data: deletedOf(SessionId),
   }),
   history: route("get", "/chat/message/history", {
-    summary: "Read the messages of a session, in the order of seq; since and until are of create_time",
+    summary: "Read the messages of a session",
+    description: "In the order of `seq`; `since` and `until` choose by `create_time`.",
     query: History,
     data: pageOf(Message),
     errors: ["not_found"],
   }),
   deleteMessages: route("delete", "/chat/message/delete", {
-    summary: "Delete messages; the chat's clients are told. Answers the ids that were deleted now",
+    summary: "Delete messages",
+    description: "The chat's clients are told. Answers the ids that were deleted now.",
     query: DeleteMessages,
     data: deletedOf(MessageId),
     errors: ["not_found"],
@@ -137,7 +144,9 @@ export const routes = {
   ...exportRoutes,
   ...feedbackRoutes,
   interrupt: route("post", "/chat/interrupt", {
-    summary: "Stop a turn: confirmed when it has ended within wait_ms, else requested; too_late when none is open",
+    summary: "Stop a turn",
+    description:
+      "`confirmed` when it has ended within `wait_ms`, else `requested`; `too_late` when none is open (P6.4).",
     query: onSession,
     body: Interrupt,
     data: z.object({ result: InterruptResult, turn_id: TurnId.nullable() }),
@@ -155,16 +164,19 @@ export const routes = {
   ...searchRoutes,
   health: route("get", "/healthz", { summary: "The process lives", open: true, data: Health }),
   ready: route("get", "/readyz", {
-    summary: "The instance takes requests: the database answers within 1 s and it is not shutting down",
+    summary: "The instance takes requests",
+    description:
+      "The database answers within 1 s, and it is not shutting down. degraded: it works, and hears of other instances later than usual.",
     open: true,
     data: Ready,
     errors: ["draining"],
   }),
-  document: route("get", "/openapi.json", { summary: "This document", open: true }),
-  docs: route("get", "/docs", { summary: "This document as a page for people", open: true }),
+  document: route("get", "/openapi.json", { summary: "This document", open: true, answers: ["application/json"] }),
+  docs: route("get", "/docs", { summary: "This document as a page for people", open: true, answers: ["text/html"] }),
   docsFile: route("get", "/docs/:file", { ...file, summary: "A file of that page" }),
   connect: route("get", "/chat/:flow_id", {
-    summary: "Connect by WebSocket (PROTOCOL.md); any other request is answered with upgrade_required",
+    summary: "Connect by WebSocket",
+    description: "Query, token and frames: PROTOCOL.md. Any other request is answered with `upgrade_required`.",
     open: true,
     param: z.object({ flow_id: FlowId }),
     status: 101,

@@ -48,7 +48,10 @@ export interface Route {
   readonly method: "get" | "post" | "put" | "delete"
   /** With `:name` for what varies. */
   readonly path: string
+  /** One line, also the name of it in lists. */
   readonly summary: string
+  /** What one has to know besides. */
+  readonly description?: string
   /** Answered without a token. */
   readonly open?: true
   readonly param?: z.ZodObject
@@ -60,10 +63,12 @@ export interface Route {
   readonly status?: 101 | 201
   /** What `data` holds. Without it the answer is no envelope. */
   readonly data?: z.ZodType
-  /** Answers, and refuses, with a page for people. */
+  /** Takes the fields of a page's form, answers and refuses with a page for people. */
   readonly page?: true
   /** The answer is the content of a file, or a part of it. */
   readonly content?: true
+  /** MIME types of an answer that is neither. */
+  readonly answers?: readonly string[]
   /** Beyond those that every route of its kind may give. */
   readonly errors?: readonly ErrorCode[]
 }

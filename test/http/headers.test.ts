@@ -44,7 +44,9 @@ test("a page of an allowed origin may ask, of refusals too; without credentials"
     const { headers } = await app.ask("GET", path, { headers: { Origin: "https://app.example" } })
     expect(headers.get("Access-Control-Allow-Origin")).toBe("https://app.example")
     expect(headers.get("Access-Control-Allow-Credentials")).toBeNull()
-    expect(headers.get("Access-Control-Expose-Headers")).toBe("X-Trace-Id,Retry-After")
+    expect(headers.get("Access-Control-Expose-Headers")).toBe(
+      "X-Trace-Id,Retry-After,Content-Disposition,ETag,Content-Range",
+    )
     expect(headers.get("Vary")).toContain("Origin")
   }
 })
@@ -62,5 +64,5 @@ test("a preflight needs no token and allows what the routes need", async () => {
   expect(status).toBe(204)
   expect(headers.get("Access-Control-Allow-Origin")).toBe("http://localhost:5173")
   expect(headers.get("Access-Control-Allow-Methods")).toBe("GET,HEAD,POST,PUT,DELETE")
-  expect(headers.get("Access-Control-Allow-Headers")).toBe("Authorization,Content-Type,X-Trace-Id")
+  expect(headers.get("Access-Control-Allow-Headers")).toBe("Authorization,Content-Type,If-None-Match,Range,X-Trace-Id")
 })

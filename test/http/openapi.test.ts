@@ -1,7 +1,27 @@
 import { expect, test } from "bun:test"
+import { z } from "zod"
+import { makeDocument } from "../../src/http/openapi.ts"
 import { routes } from "../../src/protocol/rest.ts"
 import { holdAgainstDocument, operations } from "./document.ts"
 import { testApp } from "./support.ts"
+
+const Parameter = z.object({
+  name: z.string(),
+  in: z.string(),
+  description: z.string().optional(),
+  schema: z.looseObject({ $ref: z.string().optional() }),
+})
+const Operation = z.object({
+  summary: z.string(),
+  tags: z.array(z.string()),
+  parameters: z.array(Parameter),
+  requestBody: z.unknown().optional(),
+  responses: z.record(z.string(), z.object({ content: z.record(z.string(), z.unknown()).optional() })),
+})
+const Described = z.object({
+  tags: z.array(z.object({ name: z.string() })),
+  paths: z.record(z.string(), z.record(z.string(), Operation)),
+})
 
 test("every route of the app is in the document, and every operation of the document is a route", async () => {
   await using app = await testApp()
@@ -41,6 +61,31 @@ test("the document is served without a token, and names what each route asks and
     },
     components: { schemas: { Session: {}, Message: {}, Failure: {} } },
   })
+})
+
+test("each operation says in one line what it does, belongs to one part, and tells what its answer is made of and what its filters mean", async () => {
+  const { paths, tags } = Described.parse(await makeDocument("test"))
+  const parts = tags.map(({ name }) => name)
+  const faults = Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).flatMap(([method, operation]) => {
+      const { summary, tags: own, parameters, responses, requestBody } = operation
+      const bare = Object.entries(responses).filter(([status, { content }]) => !/^(101|304)$/.test(status) && !content)
+      const mute = parameters.filter(
+        ({ in: place, description, schema }) => place === "query" && !description && !schema.$ref,
+      )
+      return [
+        ...(summary.length <= 80 ? [] : ["its summary is long"]),
+        ...(own.length === 1 && parts.includes(own[0] ?? "") ? [] : ["it has no part"]),
+        ...(method === "get" || method === "delete" || requestBody || path.endsWith("/link")
+          ? []
+          : ["it takes nothing"]),
+        ...mute.map(({ name }) => `${name} is not described`),
+        ...bare.map(([status]) => `the answer ${status} has no content`),
+      ].map((fault) => `${method} ${path}: ${fault}`)
+    }),
+  )
+  // A file of the page may be a script, a style or an icon.
+  expect(faults).toEqual(["get /docs/{file}: the answer 200 has no content"])
 })
 
 test("an answer that the document does not describe is a fault", () => {
