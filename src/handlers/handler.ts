@@ -14,6 +14,7 @@ import type { GraphCheckpoints } from "./graph-checkpoints.ts"
 
 // A plug-in needs no other import than this file, as "bisheng-chat/handler".
 export { z } from "zod"
+export { ChatError } from "../errors.ts"
 
 /** What a handler may yield. */
 export const HandlerEvent = z.discriminatedUnion("type", [
@@ -71,7 +72,7 @@ export interface HandlerContext<Options = unknown> {
   readonly session: Session
   /** Of this turn, the same each time it is run. A message that is asked again has a turn for each time. */
   readonly turn_id: string
-  /** What the person said now; files, commands and answers are in its `parts`. */
+  /** What the person said now; files and answers are in its `parts`, a command, `/name words`, is its text. */
   readonly message: Message
   /** Earlier complete exchanges, oldest first, at most `max_history_messages` messages. */
   readonly history: readonly Exchange[]

@@ -56,9 +56,13 @@ test("options that the bot does not take, no options at all, and what is no modu
   expect([code, err]).toEqual([1, expect.stringContaining("usage: bun run handler-check")])
 })
 
-test("the bot of the README, written from there alone, keeps the contract", async () => {
-  const readme = await readFile(join(import.meta.dir, "../../README.md"), "utf8")
-  const [, source] = /```ts\n\/\/ shout\.ts\n([\s\S]*?)```/.exec(readme) ?? []
-  const { code, out } = await check(source ?? expect.unreachable("no bot in the README"))
-  expect([code, out]).toEqual([0, expect.stringContaining("'shout'")])
+test.each([
+  ["README.md", "shout.ts", []],
+  ["docs/bots.md", "bots/order.ts", ["{}", "--asking", "{}"]],
+])("the bot of %s, written from there alone, keeps the contract", async (page, name, args) => {
+  const text = await readFile(join(import.meta.dir, "../..", page), "utf8")
+  const [, source] = text.split(`\`\`\`ts\n// ${name}\n`)
+  const { code, out } = await check(source?.split("```")[0] ?? expect.unreachable("no bot there"), ...args)
+  expect([code, out]).toEqual([0, expect.stringContaining("keeps the contract")])
+  expect(out.match(/^skip .*asked nothing/gm)?.length ?? 0).toBe(args.length === 0 ? 1 : 0)
 })

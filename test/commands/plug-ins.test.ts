@@ -70,6 +70,22 @@ export default defineGraph({
 })
 `
 
+test("a bot in such a folder says by an error of the service why it fails, and whether to try again", async () => {
+  await using folder = await temporaryFolder()
+  const busy = shout
+    .replace("{ defineHandler", "{ ChatError, defineHandler")
+    .replace("yield {", 'if (message.message === "fail") throw new ChatError("engine_busy")\n    yield {')
+  await using service = await startService({
+    env: await write(folder, { "busy.ts": busy, "chat.yaml": "flows: [{ handler: ./busy.ts }]" }),
+  })
+  const client = await connect(service, folder, "default")
+  await client.say("fail")
+  expect((await client.next("end")).data).toMatchObject({
+    state: "failed",
+    error: { code: "engine_busy", retry: true },
+  })
+})
+
 test("a graph in a folder that has nothing else finds LangGraph, and the chat; it asks and goes on", async () => {
   await using folder = await temporaryFolder()
   const options = { graph: "./trip.ts", config: { verb: "Off to" } }

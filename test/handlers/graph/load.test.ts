@@ -1,6 +1,5 @@
 // Graphs by name, path and package: what is wrong with one is said at start-up; and LangGraph is loaded by who uses it.
 import { expect, test } from "bun:test"
-import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { ConfigError, loadConfig } from "../../../src/config.ts"
 import { createRegistry } from "../../../src/handlers/registry.ts"
@@ -79,20 +78,18 @@ test("LangGraph is not loaded before somebody uses a graph", async () => {
   expect(await child.exited).toBe(0)
 })
 
-test("the graph of the README runs as it stands there", async () => {
-  const readme = await Bun.file(join(import.meta.dir, "../../../README.md")).text()
-  const [, source] = /## Run a LangGraph graph[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme) ?? []
-  // Beside the tests, so that its imports are found.
-  const name = `readme-${crypto.randomUUID()}`
-  const path = graphAt(name)
-  await Bun.write(path, source ?? "")
-  try {
-    await using scene = await graphScene(name)
-    const asked = await scene.turn(null, { text: "hello" })
-    expect(asked.question).toMatchObject({ prompt: "Where to?", fields: [{ key: "city" }] })
-    const booked = await scene.turn(asked.checkpoint, { answer: { city: "Rome" } })
-    expect(booked).toMatchObject({ error: undefined, text: "Off to Rome!" })
-  } finally {
-    await rm(path)
-  }
+test.each([
+  ["README.md", "bots/trip.ts", "Where to?", "Off to Rome!"],
+  ["docs/engines.md", "graphs/trip-planner.ts", 'Where to, for "hello"?', "Off to Rome, paid in EUR!"],
+])("the graph of %s runs as it stands there, in a folder that has nothing else", async (page, name, prompt, end) => {
+  const text = await Bun.file(join(import.meta.dir, "../../..", page)).text()
+  const [, source] = text.split(`\`\`\`ts\n// ${name}\n`)
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, "mine.ts")
+  await Bun.write(path, source?.split("```")[0] ?? expect.unreachable("no graph there"))
+  await using scene = await graphScene("mine", {}, { graph: path, config: { currency: "EUR" } })
+  const asked = await scene.turn(null, { text: "hello" })
+  expect(asked.question).toMatchObject({ prompt, fields: [{ key: "city" }] })
+  const booked = await scene.turn(asked.checkpoint, { answer: { city: "Rome" } })
+  expect(booked).toMatchObject({ error: undefined, text: end })
 })
