@@ -10,7 +10,8 @@ import type { TurnEnd, TurnState } from "../protocol/turn.ts"
 const session: Record<SessionState, readonly SessionState[]> = {
   initialized: ["running", "ended"],
   running: ["waiting_input", "completed", "interrupted", "ended"],
-  waiting_input: ["running", "interrupted", "ended"],
+  // completed: nobody answered in time (P6.14), or the context was cleared (P6.16).
+  waiting_input: ["running", "completed", "interrupted", "ended"],
   completed: ["running", "ended"],
   interrupted: ["running", "ended"],
   ended: [],

@@ -22,10 +22,12 @@ describe("sessions", () => {
   ]
   // What the seed's lifecycle asks for besides: several rounds in one chat, and an end at any time.
   const rounds = ["completed -> running", "interrupted -> running", "waiting_input -> interrupted"]
+  // A question that is closed without an answer (P6.14, P6.16).
+  const closed = ["waiting_input -> completed"]
   const ends = ["initialized -> ended", "running -> ended", "waiting_input -> ended"]
 
   test("the seed's diagram holds, a finished conversation goes on, and a session may be ended at any time", () => {
-    expectOnly(SessionState.options, maySession, [...seed, ...rounds, ...ends])
+    expectOnly(SessionState.options, maySession, [...seed, ...rounds, ...closed, ...ends])
   })
 
   test("`ended` is final, and every other state can get there", () => {
