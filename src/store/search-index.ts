@@ -18,7 +18,7 @@ export interface IndexerIdentity {
   readonly lease_expires_at: number
 }
 
-/** `idle`: all is in it. `foreign`: another instance is at it. `more`: there may be more to do. */
+/** `idle`: all that there was is in it. `foreign`: another instance is at it. `more`: there may be more to do. */
 export type Step = "idle" | "foreign" | "more"
 
 interface State {
@@ -49,9 +49,19 @@ export async function indexNext(db: Database, identity: IndexerIdentity): Promis
   const state = await readState(db)
   if (state.fits && !state.behind) return "idle"
   if (state.holder !== identity.instance && state.lease_expires_at > identity.now) return "foreign"
-  if (!state.fits) await startAnew(db, state)
-  else await take(db, identity, state, await entriesAfter(db, state.mark))
-  return "more"
+  if (!state.fits) {
+    await startAnew(db, state)
+    return "more"
+  }
+  const found = await entriesAfter(db, state.mark)
+  await take(db, identity, state, found)
+  return isFull(found) ? "more" : "idle"
+}
+
+/** There may be more behind it. Else what comes next is gathered for a while: a step for each message took a tenth of a core. */
+function isFull(found: readonly Entry[]): boolean {
+  const units = found.reduce((sum, { text }) => sum + (text?.length ?? 0), 0)
+  return found.length === most.events || units >= most.units || found.some(({ deleted_chat }) => deleted_chat)
 }
 
 async function readState(db: Database): Promise<State> {

@@ -158,12 +158,13 @@ export function registerSearch(kind: string, open: () => Promise<Opened>): void 
       const { say, find, known } = stage(it.db)
       const chat = await openChat(it.db)
       await say(chat, "first")
-      expect(await indexNext(it.db, at(0, "ins_1"))).toBe("more")
+      expect(await indexNext(it.db, at(0, "ins_1"))).toBe("idle")
+      expect(await find("first")).toEqual(["first"])
       expect(await indexNext(it.db, at(0, "ins_2"))).toBe("idle")
       await say(chat, "second")
       expect(await indexNext(it.db, at(9999, "ins_2"))).toBe("foreign")
       expect(await find("second")).toEqual([])
-      expect(await indexNext(it.db, at(10_000, "ins_2"))).toBe("more")
+      expect(await indexNext(it.db, at(10_000, "ins_2"))).toBe("idle")
       expect(await find("second")).toEqual(["second"])
       // Both believe that it is theirs, at the same moment.
       for (let round = 0; round < 20; round++) {
