@@ -14,7 +14,7 @@ import { until } from "../support/until.ts"
 
 const root = join(import.meta.dir, "../..")
 const everything = join(root, "node_modules/@modelcontextprotocol/server-everything/dist/index.js")
-const tools = "./test/handlers/modules/tools.ts"
+const tools = join(root, "test/handlers/modules/tools.ts")
 
 interface Scene extends AsyncDisposable {
   readonly model: ModelServer
