@@ -16,11 +16,18 @@ export function startUpText({ url, database, bots }: RunningServer, config: Conf
         .join("\n               "),
     ],
     ["secret", config.jwt_secret ? "JWT_SECRET" : `${config.data_dir}/jwt-secret`],
-    ["try it", `npx -y bun@${Bun.version} run chat --url ${address}`],
+    ["try it", `npx -y bun@${Bun.version} run chat --url ${address}${chosen(bots[0])}`],
     ["", `npx -y bun@${Bun.version} run token --user 1`],
   ]
   const width = 11
   return `\nbisheng-chat is ready\n${rows.map(([name, text]) => `  ${name?.padEnd(width)}  ${text}\n`).join("")}\n`
+}
+
+/** The words that lead to this bot, where it is not the one that everybody gets without them. */
+function chosen(bot: RunningServer["bots"][number] | undefined): string {
+  const flow_id = bot?.flow_id.replace("*", "")
+  const flow = flow_id && bot ? ` --flow ${bot.flow_id.endsWith("*") ? `${flow_id}1` : flow_id}` : ""
+  return `${flow}${!bot || bot.chat_type === "NORMAL" ? "" : ` --type ${bot.chat_type}`}`
 }
 
 /** Says what is wrong and leaves with 1. Expected faults are sentences; the rest comes with its stack. */

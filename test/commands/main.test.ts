@@ -35,6 +35,20 @@ bisheng-chat is ready
   expect((await fetch(`${url}/readyz`)).status).toBe(200)
 })
 
+test("where the only bot is no chat of flow default, the line to try names its flow and type", async () => {
+  await using folder = await temporaryFolder()
+  const file = join(folder.path, "chat.yaml")
+  const bots = [
+    ["orders-*", "WORKFLOW", / --flow orders-1 --type WORKFLOW\n/],
+    ["help", "NORMAL", / --flow help\n/],
+  ] as const
+  for (const [flow_id, chat_type, line] of bots) {
+    await writeFile(file, JSON.stringify({ flows: [{ flow_id, chat_type, handler: "echo" }] }))
+    await using service = await startService({ env: { DATA_DIR: folder.path, CHAT_CONFIG: file } })
+    expect(service.out).toMatch(line)
+  }
+})
+
 test("a configured secret is named, never shown", async () => {
   await using folder = await temporaryFolder()
   const JWT_SECRET = "a configured secret of 32 bytes or more"
