@@ -120,17 +120,18 @@ async function commit(
   const turn_id = asked.turn_id ?? newId("turn")
   const turn = { id: turn_id, answer_id: answerIdOf(turn_id) }
   // Planned in the last moment: the line may move on while this waits for its commit, and a plan for an older one is void.
-  let made = happeningOf(deps, incoming, asked, turn, question, tried)
+  const last: { made?: ReturnType<typeof happeningOf> } = {}
   const appended = await deps.emitter
     .appendPlanned(chat.session, () => {
-      made = happeningOf(deps, incoming, asked, turn, question, tried)
-      return made.happening
+      last.made = happeningOf(deps, incoming, asked, turn, question, tried)
+      return last.made.happening
     })
     .catch((error: unknown) => {
       if (ChatError.within(error)?.code === "store_unavailable") deps.adoptTurn(chat, turn.id)
       throw error
     })
-  const { plan, guard, message } = made
+  if (!last.made) throw new Error("a message was stored without a plan")
+  const { plan, guard, message } = last.made
   const [seq] = appended.seqs
   if (seq === undefined) return { plan, guard }
   if (appended.turn_state === "running") {
