@@ -7,7 +7,7 @@ import type { Database } from "../store/database.ts"
 import { type Emitter, type Happening, placed } from "./emit.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { branchOf, type Incoming } from "./new-message.ts"
-import { type Plan, planOf } from "./policy.ts"
+import { type Plan, planOf, tries } from "./policy.ts"
 import { refusalOf } from "./refusal.ts"
 import { policyOf } from "./route-of.ts"
 import type { HeldTurn } from "./turn.ts"
@@ -31,8 +31,6 @@ export interface Accepted {
   readonly dup: boolean
 }
 
-/** How often a plan is made anew, when the line of a busy chat moves on between plan and commit. */
-const tries = 5
 /** Chats in which a plan was overtaken: whoever comes there later waits until that message is through. */
 const overtaken = new WeakMap<LiveChat, Promise<void>>()
 

@@ -12,7 +12,7 @@ import type { Accepted, AskDeps } from "./ask.ts"
 import { statusOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { Incoming } from "./new-message.ts"
-import { type Plan, planOf } from "./policy.ts"
+import { type Plan, planOf, tries } from "./policy.ts"
 import { onceOnly } from "./revise.ts"
 import { mayAsk, policyOf } from "./route-of.ts"
 
@@ -22,9 +22,6 @@ export interface BranchDeps extends AskDeps {
 
 type Regenerate = Extract<Said, { kind: "regenerate" }>
 type Switch = Extract<Said, { kind: "switch" }>
-
-/** How often a plan is made anew, when the line of a busy chat moves on elsewhere between plan and commit. */
-const tries = 5
 
 /** Answers a question once more. Throws `not_found`, `busy`, `queue_full`, `session_ended`, `id_conflict`. */
 export async function regenerate(deps: BranchDeps, incoming: Incoming<Regenerate>): Promise<Accepted> {

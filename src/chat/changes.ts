@@ -11,6 +11,7 @@ import { deletableMessages } from "../store/session-changes.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
 import type { LiveChat } from "./live-chat.ts"
+import { tries } from "./policy.ts"
 
 export interface ChangeDeps {
   readonly db: Database
@@ -64,9 +65,6 @@ export async function deleteSession({ emitter, clock }: ChangeDeps, chat: LiveCh
   })
   if (seqs.length === 0) throw new ChatError("not_found", { params: { what: "session" } })
 }
-
-/** How often a deletion is tried anew, when the question that goes with it is answered meanwhile. */
-const tries = 5
 
 /** Deletes messages, softly; the ids that were deleted now. With the message that asks it, an open question is given up. */
 export async function deleteMessages(

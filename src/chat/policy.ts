@@ -4,6 +4,9 @@ import type { Policy } from "../protocol/client-frame.ts"
 import type { OpenTurn, TurnOver } from "../protocol/turn.ts"
 import type { Append, Guard, NewEvent } from "../store/append.ts"
 
+/** How often a plan is made anew, when a chat moves on elsewhere between plan and commit. */
+export const tries = 5
+
 export interface Plan {
   readonly guard: Guard
   /** After the message's own. */

@@ -7,6 +7,7 @@ import { type Accepted, guardOfSaid } from "./ask.ts"
 import { lineFault } from "./branching.ts"
 import { type CommandDeps, type CommandEffect, prepareCommand } from "./commands.ts"
 import { type Incoming, type Kept, newMessage } from "./new-message.ts"
+import { tries } from "./policy.ts"
 import { refusalOf } from "./refusal.ts"
 
 type Said = Incoming<Extract<Kept, { kind: "command" }>>
@@ -14,9 +15,6 @@ type Said = Incoming<Extract<Kept, { kind: "command" }>>
 export interface RunCommandDeps extends CommandDeps {
   readonly clock: Clock
 }
-
-/** How often it is looked at anew, when the chat moves on between look and commit. */
-const tries = 5
 
 /** Once for each `id`, like any message (P3.3). Throws why not. `further` ones are the bot's, to be listed. */
 export async function runCommand(
