@@ -56,7 +56,7 @@ export async function startServer(
   const registry = await createRegistry(config, overrides.handlers, clock)
   const secret = await resolveSecret(config)
   const { database: withFaults = itself, bus: withLosses = itself } = overrides
-  const db = withFaults(openDatabase(config, { clock, log }))
+  const db = withFaults(await openDatabase(config, { clock, log }))
   try {
     await migrateDatabase(db)
     const bus = withLosses(await openBus(config, instance, log))

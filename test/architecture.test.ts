@@ -75,6 +75,7 @@ describe("fences: what only one place may touch", () => {
     "@hono/": /^src\/http\//,
     "drizzle-orm": /^src\/store\//,
     "@libsql/": /^src\/store\//,
+    libsql: /^src\/store\//,
     "bun:sqlite": /^src\/store\//,
     jose: /^src\/auth\//,
     pino: /^src\/log\.ts$/,

@@ -59,7 +59,7 @@ async function check({ name, options, endless, asking, timeout_s }: Asked): Prom
   }
   const folder = await mkdtemp(join(tmpdir(), "bisheng-chat-check-"))
   const config = { data_dir: folder, database: { url: `file:${join(folder, "chat.db")}` } }
-  const db = openDatabase(config, { clock: systemClock, log: silentLog })
+  const db = await openDatabase(config, { clock: systemClock, log: silentLog })
   try {
     await migrateDatabase(db)
     return await every({

@@ -4,7 +4,7 @@ import { migrateDatabase, openDatabase } from "../store/database.ts"
 import { fail } from "./start-up.ts"
 
 try {
-  const db = openDatabase(loadConfig())
+  const db = await openDatabase(loadConfig())
   await migrateDatabase(db)
   db.close()
   process.stdout.write(`${db.label} is up to date\n`)

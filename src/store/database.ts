@@ -9,8 +9,8 @@ import { migrate } from "drizzle-orm/libsql/migrator"
 import { type Clock, systemClock } from "../clock.ts"
 import { type Log, silentLog } from "../log.ts"
 import type { Config } from "../settings.ts"
-import { withoutBusyConnections } from "./busy.ts"
 import { type StoreHealth, withHealth, withStoreErrors } from "./faults.ts"
+import { openFileClient } from "./file-client.ts"
 import { holdLock, LockedError } from "./lock.ts"
 import { Replica } from "./replica.ts"
 import * as schema from "./schema.ts"
@@ -36,7 +36,10 @@ export class DatabaseError extends Error {
 }
 
 /** Opens the database; throws DatabaseError with a sentence for the operator when that is not possible. */
-export function openDatabase(config: Pick<Config, "database" | "data_dir">, options: DatabaseOptions = {}): Database {
+export async function openDatabase(
+  config: Pick<Config, "database" | "data_dir">,
+  options: DatabaseOptions = {},
+): Promise<Database> {
   const { url = urlOf(join(config.data_dir, "chat.db")), replica_url } = config.database
   if (!url.startsWith("file:")) return openServer({ ...config.database, url }, options)
   if (replica_url) throw new DatabaseError("DATABASE_REPLICA_URL: a file has no replica; DATABASE_URL names no server")
@@ -55,21 +58,20 @@ function urlOf(path: string): string {
 }
 
 function pathOf(url: string): string {
-  const path = url.slice("file:".length).split(/[?#]/)[0] ?? ""
+  const [path = "", rest] = url.slice("file:".length).split(/[?#]/)
+  if (rest !== undefined) throw new DatabaseError(`DATABASE_URL: ${url} may name a file and nothing besides`)
   return path.startsWith("//") ? fileURLToPath(url) : decodeURIComponent(path)
 }
 
-function openFile(url: string): Database {
+async function openFile(url: string): Promise<Database> {
   try {
     const path = pathOf(url)
     if (path === "") throw new DatabaseError(`DATABASE_URL: ${url} names no file`)
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const lock = holdLock(`${path}.lock`)
     try {
-      // One connection: libSQL calls are synchronous here, so a second one could only wait for the first. A short busy
-      // timeout, because waiting for a lock blocks the event loop (libsql 0.5: no timer runs meanwhile).
       const health = { away: false }
-      const client = withHealth(withoutBusyConnections(createClient({ url, concurrency: 1, timeout: 50 })), health)
+      const client = withHealth(await openFileClient(path), health)
       return {
         health,
         orm: drizzle(withStoreErrors(client), { schema }),
@@ -136,15 +138,6 @@ const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.u
 /** Applies what is missing of migrations/. Forward only; a database of a newer version is left as it is. */
 export async function migrateDatabase(db: Database): Promise<void> {
   try {
-    if (db.kind === "file") {
-      // WAL: readers never wait for the writer. FULL: a commit is on the disk when it returns, so an ack survives power loss.
-      await db.client.execute("pragma journal_mode = wal")
-      await db.client.execute("pragma synchronous = full")
-      // Chats are scattered over the file: with SQLite's 2 MB of cache and a checkpoint each 4 MB of WAL, a batch of 100 appends
-      // to long chats took 24 ms, with these 11.
-      await db.client.execute("pragma cache_size = -32768")
-      await db.client.execute("pragma wal_autocheckpoint = 8000")
-    }
     // The second try: other instances may be starting too, and one of them did it in this moment.
     await migrate(db.orm, { migrationsFolder }).catch(() => migrate(db.orm, { migrationsFolder }))
   } catch (error) {
@@ -158,6 +151,6 @@ function messageOf(error: unknown): string {
   let cause = error
   while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause
   const message = cause instanceof Error ? cause.message : String(cause)
-  if (message.startsWith("ConnectionFailed")) return "check that it is a file, and who may read and write it"
+  if (message.includes("ConnectionFailed(")) return "check that it is a file, and who may read and write it"
   return message
 }

@@ -1,5 +1,5 @@
 // Looks each second whether there is something for the search index, and does it in small steps with pauses between: the
-// embedded database is one thread, and those who talk come first.
+// embedded database has one thread, and those who talk come first.
 import { type Clock, delay } from "../clock.ts"
 import type { Log } from "../log.ts"
 import type { Database } from "./database.ts"

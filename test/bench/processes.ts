@@ -33,7 +33,6 @@ const unlimited = {
   CHAT_MAX_CONNECTIONS_PER_USER: "1000000",
   CHAT_MAX_CHATS_PER_USER: "1000000",
   CHAT_MAX_CONCURRENT_SESSIONS: "1000000",
-  CHAT_MAX_QUEUED_TURNS: "1000",
 }
 
 /** The service on an empty database, or on what is in `DATA_DIR`. */

@@ -18,7 +18,7 @@ export async function seedDatabase(folder: string, seed: Seed): Promise<void> {
 }
 
 async function fill(folder: string, { chats, events, flow_id }: Seed): Promise<void> {
-  const db = openDatabase({ database: {}, data_dir: folder })
+  const db = await openDatabase({ database: {}, data_dir: folder })
   await migrateDatabase(db)
   const { client } = db
   await client.execute("pragma cache_size = -2000000")

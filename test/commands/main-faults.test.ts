@@ -20,7 +20,7 @@ test("a port in use is named with what to do, and the database is left unlocked"
   expect(await faultOf({ DATA_DIR: folder.path, PORT })).toBe(
     `127.0.0.1:${PORT} is in use: set PORT to another one, or stop what listens there`,
   )
-  openDatabase({ database: {}, data_dir: folder.path }).close()
+  ;(await openDatabase({ database: {}, data_dir: folder.path })).close()
 })
 
 test("an address that is not this machine's is named", async () => {

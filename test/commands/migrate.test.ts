@@ -14,7 +14,7 @@ test("makes the database and its tables, says so, and can be run again", async (
   const said = { code: 0, out: `${join(folder.path, "data/chat.db")} is up to date\n`, err: "" }
   expect(await run(file, [], { env })).toEqual(said)
   expect(await run(file, [], { env })).toEqual(said)
-  const db = openDatabase({ database: {}, data_dir: env.DATA_DIR })
+  const db = await openDatabase({ database: {}, data_dir: env.DATA_DIR })
   expect((await everything(db)).sessions).toEqual([])
   db.close()
 })

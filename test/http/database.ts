@@ -36,7 +36,7 @@ function listening(client: Client, hear: (sql: string) => void): Client {
 
 export async function openTestDatabase(): Promise<TestDatabase> {
   const folder = await mkdtemp(join(tmpdir(), "bisheng-chat-test-"))
-  const db = openDatabase({ ...loadConfig({}), database: { url: `file:${join(folder, "chat.db")}` } })
+  const db = await openDatabase({ ...loadConfig({}), database: { url: `file:${join(folder, "chat.db")}` } })
   await migrateDatabase(db)
   const asked: string[] = []
   const client = listening(db.client, (statement) => asked.push(statement))

@@ -28,7 +28,7 @@ for (const [applied, { tag }] of journal.entries.entries()) {
       join(old, "meta/_journal.json"),
       JSON.stringify({ ...journal, entries: journal.entries.slice(0, applied) }),
     )
-    const db = openDatabase({ database: {}, data_dir: folder.path })
+    const db = await openDatabase({ database: {}, data_dir: folder.path })
     await migrate(db.orm, { migrationsFolder: old })
     // Rows of somebody else count as much as ours.
     await db.client.batch(["create table notes (text)", "insert into notes values ('kept')"], "write")

@@ -52,7 +52,9 @@ describe.skipIf(noSqld !== null)(here, () => {
 
   test("instances that start at once bring the database up to date together", async () => {
     await using fresh = await startSqld()
-    const opened = Array.from({ length: 5 }, () => openDatabase({ database: { url: fresh.url }, data_dir: "-" }))
+    const opened = await Promise.all(
+      Array.from({ length: 5 }, () => openDatabase({ database: { url: fresh.url }, data_dir: "-" })),
+    )
     await Promise.all(opened.map((db) => migrateDatabase(db)))
     const [db] = opened
     if (!db) throw new Error("no database")

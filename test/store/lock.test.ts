@@ -34,7 +34,7 @@ test("the lock goes with a process that was killed with -9, and what it committe
   expect(() => openDatabase({ database: {}, data_dir: folder.path })).toThrow("another process has it open")
   first.kill("SIGKILL")
   await first.exited
-  const db = openDatabase({ database: {}, data_dir: folder.path })
+  const db = await openDatabase({ database: {}, data_dir: folder.path })
   await migrateDatabase(db)
   db.close()
   await using second = await startService({ env })

@@ -22,7 +22,7 @@ async function openPair(clock: Clock = new FakeClock()) {
   const log = { debug() {}, info() {}, warn, error: warn, child: () => log }
   const database = { url: primary.url, replica_url: replica.url }
   // So that a test which finds the primary frozen is told soon.
-  const db = openDatabase({ database, data_dir: "-" }, { patience_ms: 1000, clock, log })
+  const db = await openDatabase({ database, data_dir: "-" }, { patience_ms: 1000, clock, log })
   started.defer(() => db.close())
   await migrateDatabase(db)
   const writer = new Writer(db, systemClock)

@@ -1,5 +1,6 @@
 // A clock that stands still until the test moves it. Timers fire in order; input and output stay real.
 import type { Clock } from "../../src/clock.ts"
+import { isFileThreadBusy } from "../../src/store/file-client.ts"
 
 interface Timer {
   at: number
@@ -60,7 +61,8 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets everything that is ready happen. */
-export function turnOfTheLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+/** Lets everything that is ready happen; what a file is asked is ready in no time. */
+export async function turnOfTheLoop(): Promise<void> {
+  do await new Promise((resolve) => setImmediate(resolve))
+  while (isFileThreadBusy())
 }

@@ -13,7 +13,7 @@ export interface TestDatabase extends Database, AsyncDisposable {
 
 export async function openTestDatabase(): Promise<TestDatabase> {
   const folder = await mkdtemp(join(tmpdir(), "bisheng-chat-test-"))
-  const db = openDatabase({ database: {}, data_dir: folder })
+  const db = await openDatabase({ database: {}, data_dir: folder })
   await migrateDatabase(db)
   return {
     ...db,
@@ -28,7 +28,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
 /** Opens another database on a server, migrated. */
 export async function openServerDatabase(url: string, patience_ms?: number): Promise<Database & Disposable> {
   const options = patience_ms === undefined ? {} : { patience_ms }
-  const db = openDatabase({ database: { url }, data_dir: "never-made" }, options)
+  const db = await openDatabase({ database: { url }, data_dir: "never-made" }, options)
   await migrateDatabase(db)
   return { ...db, [Symbol.dispose]: () => db.close() }
 }

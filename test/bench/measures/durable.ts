@@ -15,8 +15,8 @@ export interface DurableSize {
   readonly turns: number
 }
 
-/** Each socket says `each` messages in one chat after the other, since a line is not meant to be long. */
-const full: DurableSize = { sockets: 100, chats: 3, each: 200, turns: 100 }
+/** Each socket says `each` messages in one chat after the other: as many as may wait there where nobody configured more. */
+const full: DurableSize = { sockets: 100, chats: 30, each: 20, turns: 100 }
 /** As many as the client library has under way. */
 const inFlight = 16
 const targets = { file: 15_000, sqld: 8000 }

@@ -1,0 +1,177 @@
+// A file as a libSQL client, whose work is done in a thread of its own (file-thread.ts).
+import {
+  type Client,
+  type InArgs,
+  type InStatement,
+  LibsqlError,
+  type ResultSet,
+  type Row,
+  type TransactionMode,
+} from "@libsql/client"
+import type { Answer, Statement } from "./file-connection.ts"
+import type { Fault, Reply, Request } from "./file-thread.ts"
+
+interface Waiting {
+  resolve(answers: readonly Answer[]): void
+  reject(error: Error): void
+}
+
+type Act = Request extends infer Each ? (Each extends Request ? Omit<Each, "number" | "path"> : never) : never
+
+class FileThread {
+  readonly #worker = new Worker(new URL("./file-thread.ts", import.meta.url).href)
+  readonly #waiting = new Map<number, Waiting>()
+  #last = 0
+
+  /** `onEnd`: it broke, and whoever comes next needs another. */
+  constructor(onEnd: () => void) {
+    this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#settle(data)
+    this.#worker.onerror = ({ message }) => {
+      onEnd()
+      this.#fail(new Error(`the thread of the database broke: ${message}`))
+    }
+    this.#worker.unref()
+  }
+
+  ask(path: string, act: Act): Promise<readonly Answer[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Answer[]>()
+    const number = ++this.#last
+    // Only what is waited for keeps the process alive.
+    if (this.#waiting.size === 0) this.#worker.ref()
+    this.#waiting.set(number, { resolve, reject })
+    this.#worker.postMessage({ number, path, ...act } satisfies Request)
+    return promise
+  }
+
+  #settle(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.number)
+    this.#waiting.delete(reply.number)
+    if (this.#waiting.size === 0) this.#worker.unref()
+    if ("answers" in reply) waiting?.resolve(reply.answers)
+    else waiting?.reject(errorOf(reply.fault))
+  }
+
+  get busy(): boolean {
+    return this.#waiting.size > 0
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+    this.#worker.unref()
+  }
+}
+
+/** One for all files of the process: each would take 20 MB. It opens by itself what it is asked about. */
+let thread: FileThread | undefined
+
+function ask(path: string, act: Act): Promise<readonly Answer[]> {
+  thread ??= new FileThread(() => {
+    thread = undefined
+  })
+  return thread.ask(path, act)
+}
+
+/** Something is being read or written: with a clock that stands still, nobody can know when it is done. */
+export function isFileThreadBusy(): boolean {
+  return thread?.busy ?? false
+}
+
+/** Opens the file, or makes it; rejects when that is not possible. */
+export async function openFileClient(path: string): Promise<Client> {
+  const client = new FileClient(path)
+  await client.reconnect()
+  return client
+}
+
+class FileClient implements Client {
+  closed = false
+  readonly protocol = "file"
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async execute(statement: InStatement | string, args?: InArgs): Promise<ResultSet> {
+    const given = typeof statement === "string" && args !== undefined ? { sql: statement, args } : statement
+    const [answer] = await this.#ask({ act: "execute", statement: statementOf(given) })
+    if (!answer) throw new Error("a statement was not answered")
+    return resultOf(answer)
+  }
+
+  async batch(
+    statements: readonly (InStatement | [string, InArgs?])[],
+    mode: TransactionMode = "deferred",
+  ): Promise<ResultSet[]> {
+    const begin = mode === "write" ? "begin immediate" : "begin"
+    const answers = await this.#ask({ act: "batch", statements: statements.map(statementOf), begin })
+    return answers.map(resultOf)
+  }
+
+  async migrate(statements: InStatement[]): Promise<ResultSet[]> {
+    return (await this.#ask({ act: "migrate", statements: statements.map(statementOf) })).map(resultOf)
+  }
+
+  /** Never used here: a transaction that waits for its caller holds up all others (DESIGN: storage topology). */
+  transaction(): never {
+    throw new Error("interactive transactions are not used")
+  }
+
+  executeMultiple(): never {
+    throw new Error("a script is not used")
+  }
+
+  sync(): never {
+    throw new Error("a file follows no server")
+  }
+
+  async reconnect(): Promise<void> {
+    this.closed = false
+    await this.#ask({ act: "open" })
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    // Whatever was asked before is done before. What may go wrong has no one to be told any more.
+    ask(this.#path, { act: "close" }).catch(() => undefined)
+  }
+
+  async #ask(act: Act): Promise<readonly Answer[]> {
+    if (this.closed) throw new LibsqlError("the database is closed", "CLIENT_CLOSED")
+    return ask(this.#path, act)
+  }
+}
+
+function statementOf(statement: InStatement | readonly [string, InArgs?]): Statement {
+  if (typeof statement === "string") return { sql: statement, args: [] }
+  if ("sql" in statement) return { sql: statement.sql, args: statement.args ?? [] }
+  const [sql, args = []] = statement
+  return { sql, args }
+}
+
+function resultOf({ columns, rows, rowsAffected, lastInsertRowid }: Answer): ResultSet {
+  const result = {
+    columns: [...columns],
+    columnTypes: columns.map(() => ""),
+    rows: rows.map((values) => rowOf(columns, values)),
+    rowsAffected,
+    lastInsertRowid: lastInsertRowid === undefined ? undefined : BigInt(lastInsertRowid),
+  }
+  return { ...result, toJSON: () => result }
+}
+
+/** By name, and by place where only drizzle looks. */
+function rowOf(columns: readonly string[], values: readonly unknown[]): Row {
+  const row = Object.fromEntries(columns.map((column, place) => [column, values[place]]))
+  Object.defineProperty(row, "length", { value: values.length })
+  for (const [place, value] of values.entries()) Object.defineProperty(row, place, { value })
+  return row as unknown as Row
+}
+
+/** As the client of a server says it. */
+function errorOf({ message, code }: Fault): Error {
+  if (code === undefined) return new Error(message)
+  return new LibsqlError(message, /^SQLITE_[A-Z]+/.exec(code)?.[0] ?? code, code, undefined, new Error(message))
+}

@@ -1,0 +1,149 @@
+// One libSQL connection to a file, in the thread where that is used: every call blocks until it is done. Statements are kept
+// prepared; the client library prepares each anew (@libsql/client 0.18), which took a tenth of a batch.
+import Libsql from "libsql"
+
+/** What SQLite is told, on whichever connection writes. */
+const pragmas = [
+  // WAL: readers never wait for the writer. FULL: a commit is on the disk when it returns, so an ack survives power loss.
+  "journal_mode = wal",
+  "synchronous = full",
+  // Chats are scattered over the file: with SQLite's 2 MB of cache and a checkpoint each 4 MB of WAL, a batch of 100 appends
+  // to long chats took 24 ms, with these 11.
+  "cache_size = -32768",
+  "wal_autocheckpoint = 8000",
+]
+/** Milliseconds that a lock of another process is waited for; all others wait as long. */
+const busyTimeout = 50
+const maxPrepared = 100
+
+export interface Statement {
+  readonly sql: string
+  readonly args: readonly unknown[] | Readonly<Record<string, unknown>>
+}
+
+export interface Answer {
+  readonly columns: readonly string[]
+  readonly rows: readonly unknown[][]
+  readonly rowsAffected: number
+  readonly lastInsertRowid?: number | bigint
+}
+
+interface Prepared {
+  readonly statement: Libsql.Statement
+  /** Null: it gives no rows. */
+  readonly columns: readonly string[] | null
+}
+
+export class FileConnection {
+  readonly #path: string
+  readonly #prepared = new Map<string, Prepared>()
+  #db: Libsql.Database
+
+  constructor(path: string) {
+    this.#path = path
+    this.#db = open(path)
+  }
+
+  execute(statement: Statement): Answer {
+    return this.#safely(() => this.#run(statement))
+  }
+
+  /** All or nothing. `begin`: how the transaction begins. */
+  batch(statements: readonly Statement[], begin: string): Answer[] {
+    return this.#safely(() => {
+      this.#db.exec(begin)
+      const answers = statements.map((statement) => this.#run(statement))
+      this.#db.exec("commit")
+      return answers
+    })
+  }
+
+  /** A batch that may remake tables which others refer to. */
+  migrate(statements: readonly Statement[]): Answer[] {
+    this.#db.exec("pragma foreign_keys = off")
+    try {
+      return this.batch(statements, "begin immediate")
+    } finally {
+      this.#prepared.clear()
+      this.#db.exec("pragma foreign_keys = on")
+    }
+  }
+
+  close(): void {
+    this.#prepared.clear()
+    this.#db.close()
+  }
+
+  #safely<T>(act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      this.#recover(error)
+      throw error
+    }
+  }
+
+  /**
+   * After SQLITE_BUSY a connection of libsql 0.5 keeps the statement that met it open, and from then on every commit fails
+   * with "SQL statements in progress" (libsql-client-ts#352). So such a connection is not used again.
+   */
+  #recover(error: unknown): void {
+    if (error instanceof Libsql.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
+      this.close()
+      this.#db = open(this.#path)
+    } else if (this.#db.inTransaction) this.#db.exec("rollback")
+  }
+
+  #run({ sql, args }: Statement): Answer {
+    const { statement, columns } = this.#prepare(sql)
+    const values = Array.isArray(args) ? args.map(bound) : mapped(args)
+    try {
+      if (columns) return { columns, rows: statement.all(values) as unknown[][], rowsAffected: 0 }
+      const { changes, lastInsertRowid } = statement.run(values)
+      return { columns: [], rows: [], rowsAffected: changes, lastInsertRowid }
+    } catch (error) {
+      this.#prepared.delete(sql)
+      throw error
+    }
+  }
+
+  #prepare(sql: string): Prepared {
+    const known = this.#prepared.get(sql)
+    if (known) return known
+    const statement = this.#db.prepare(sql)
+    const prepared = statement.reader
+      ? { statement: statement.raw(true), columns: statement.columns().map(({ name }) => name) }
+      : { statement, columns: null }
+    // The oldest goes: what is used each moment is soon back.
+    for (const oldest of this.#prepared.keys()) {
+      if (this.#prepared.size < maxPrepared) break
+      this.#prepared.delete(oldest)
+    }
+    this.#prepared.set(sql, prepared)
+    return prepared
+  }
+}
+
+function open(path: string): Libsql.Database {
+  const db = new Libsql(path, { timeout: busyTimeout })
+  try {
+    for (const pragma of pragmas) db.exec(`pragma ${pragma}`)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+function mapped(args: Statement["args"]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name.replace(/^[@$:]/, ""), bound(value)]))
+}
+
+/** As SQLite takes it. */
+function bound(value: unknown): unknown {
+  if (typeof value === "boolean") return value ? 1 : 0
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (value instanceof ArrayBuffer) return Buffer.from(value)
+  if (value === undefined) throw new TypeError("undefined cannot be stored")
+  return value
+}
