@@ -2,12 +2,13 @@
 import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
 import { answerIdOf, newId } from "../ids.ts"
+import type { Policy } from "../protocol/client-frame.ts"
 import type { Guard, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
 import { type Emitter, type Happening, placed } from "./emit.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { branchOf, type Incoming } from "./new-message.ts"
-import { type Plan, planOf, tries } from "./policy.ts"
+import { looksAtLine, type Plan, planOf, tries } from "./policy.ts"
 import { refusalOf } from "./refusal.ts"
 import { policyOf } from "./route-of.ts"
 import type { HeldTurn } from "./turn.ts"
@@ -75,15 +76,13 @@ export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
   }
 }
 
-function planFor(deps: AskDeps, { chat, said, caller }: Incoming, question: string | undefined, tried: number): Plan {
+function policyFor(deps: AskDeps, incoming: Incoming, question: string | undefined, tried: number): Policy {
+  const { chat, said, caller } = incoming
   const policy = said.policy ?? policyOf(deps.registry, chat.session, caller.principal, said.kind)
-  const { max_queued_turns } = deps
-  const { user_id, role } = caller.principal
-  const meeting = { turns: chat.turns, user_id, role, max_queued_turns }
   // An answer stays one: joined to another message, nobody could tell what it answers; so does what begins a branch. And what
   // could not be joined waits.
   const alone = question !== undefined || branchOf(said) !== undefined || tried > 1
-  return planOf(policy === "merge" && alone ? "enqueue" : policy, meeting)
+  return policy === "merge" && alone ? "enqueue" : policy
 }
 
 function guardOf(incoming: Incoming, plan: Plan, question: string | undefined): Guard {
@@ -117,27 +116,31 @@ async function commit(
   const { chat, caller } = incoming
   const turn_id = asked.turn_id ?? newId("turn")
   const turn = { id: turn_id, answer_id: answerIdOf(turn_id) }
+  const policy = policyFor(deps, incoming, question, tried)
+  const informed = looksAtLine(policy)
   // Planned in the last moment: the line may move on while this waits for its commit, and a plan for an older one is void.
   const last: { made?: ReturnType<typeof happeningOf> } = {}
-  const appended = await deps.emitter
-    .appendPlanned(chat.session, () => {
-      last.made = happeningOf(deps, incoming, asked, turn, question, tried)
-      return last.made.happening
-    })
-    .catch((error: unknown) => {
-      if (ChatError.within(error)?.code === "store_unavailable") deps.adoptTurn(chat, turn.id)
-      throw error
-    })
+  const plan = () => {
+    last.made = happeningOf(deps, incoming, asked, turn, question, policy)
+    return last.made.happening
+  }
+  const appending = deps.emitter.appendPlanned(chat.session, plan, { informed })
+  // What may have to be tried again, another way, may not be overtaken meanwhile.
+  if (!informed && question === undefined) caller.inLine?.()
+  const appended = await appending.catch((error: unknown) => {
+    if (ChatError.within(error)?.code === "store_unavailable") deps.adoptTurn(chat, turn.id)
+    throw error
+  })
   if (!last.made) throw new Error("a message was stored without a plan")
-  const { plan, guard, message } = last.made
+  const { guard, message, ...made } = last.made
   const [seq] = appended.seqs
-  if (seq === undefined) return { plan, guard }
+  if (seq === undefined) return { plan: made.plan, guard }
   if (appended.turn_state === "running") {
     const { trace_id, language } = caller
     const fresh = { generation: 1, attempts: 1, resume: null }
     deps.startTurn(chat, { ...turn, ...fresh, seq, trace_id, language, question: placed(message, seq, appended) })
   }
-  return { done: { seq, dup: false }, plan, guard }
+  return { done: { seq, dup: false }, plan: made.plan, guard }
 }
 
 function happeningOf(
@@ -146,10 +149,11 @@ function happeningOf(
   asked: NewMessage,
   turn: { readonly id: string; readonly answer_id: string },
   question: string | undefined,
-  tried: number,
+  policy: Policy,
 ): { readonly happening: Happening; readonly plan: Plan; readonly guard: Guard; readonly message: NewMessage } {
   const { chat, caller } = incoming
-  const plan = planFor(deps, incoming, question, tried)
+  const { user_id, role } = caller.principal
+  const plan = planOf(policy, { turns: chat.turns, user_id, role, max_queued_turns: deps.max_queued_turns })
   const guard = guardOf(incoming, plan, question)
   const message = placedBy(plan, chat, asked, question)
   const happening: Happening = {

@@ -34,17 +34,18 @@ export class Emitter {
 
   /** Stores, then publishes. No `seqs` in the answer: a guard did not hold, and nothing happened. */
   append(session: Key, happening: Happening): Promise<Appended> {
-    return this.appendPlanned(session, () => happening)
+    return this.appendPlanned(session, () => happening, { informed: false })
   }
 
-  /** As `append`; `plan` is called just before, when all that happened in the chat here before is known. */
-  async appendPlanned(session: Key, plan: () => Happening): Promise<Appended> {
+  /** As `append`; `plan` is called just before. `informed`: when all that happened in the chat here before is known. */
+  async appendPlanned(session: Key, plan: () => Happening, how = { informed: true }): Promise<Appended> {
     const create_time = timestamp(this.#clock.now())
     let append: Append | undefined
-    const appended = await this.#writer.appendPlanned(session.id, () => {
+    const planned = () => {
       append = { messages: [], guard: {}, create_time, ...plan(), session_id: session.id }
       return append
-    })
+    }
+    const appended = await this.#writer.appendPlanned(session.id, planned, how)
     if (append) this.#publish(session, append, appended)
     return appended
   }

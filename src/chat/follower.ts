@@ -34,4 +34,6 @@ export interface Caller {
   readonly principal: Principal
   readonly language: Language
   readonly trace_id: string
+  /** What is said has its place behind all that this caller said before: more may be looked at while it is being stored. */
+  inLine?(): void
 }

@@ -7,6 +7,11 @@ import type { Append, Guard, NewEvent } from "../store/append.ts"
 /** How often a plan is made anew, when a chat moves on elsewhere between plan and commit. */
 export const tries = 5
 
+/** Is a plan for it made of the turns as they are, so that what is under way has to be known first? */
+export function looksAtLine(policy: Policy): boolean {
+  return policy !== "enqueue" && policy !== "reject"
+}
+
 export interface Plan {
   readonly guard: Guard
   /** After the message's own. */

@@ -53,6 +53,8 @@ export class Connection implements Follower {
   #open = true
   #slow = false
   #waitingForRoom: (() => void)[] = []
+  /** Acks of this turn of the loop. */
+  #acks: string[] = []
 
   constructor(ws: ServerWebSocket<SocketData>, principal: Principal, request: ChatRequest, deps: ConnectionDeps) {
     this.#ws = ws
@@ -79,6 +81,7 @@ export class Connection implements Follower {
   }
 
   send(text: string): void {
+    this.#sendAcks()
     if (this.#open) this.#ws.send(text)
   }
 
@@ -87,10 +90,24 @@ export class Connection implements Follower {
     if (this.#open) this.#ws.cork(send)
   }
 
-  /** Together with what was published and has not left yet: one call of the system for an event and its ack. */
   sendFrame(frame: ServerFrame): void {
-    const text = encode(frame)
-    if (this.#open) this.#ws.cork((ws) => void ws.send(text))
+    this.send(encode(frame))
+  }
+
+  /** At the end of this turn of the loop: one call of the system for all that a commit brought, events and acks. */
+  acknowledge(frame: ServerFrame): void {
+    this.#acks.push(encode(frame))
+    if (this.#acks.length === 1) this.deps.clock.soon(() => this.#sendAcks())
+  }
+
+  #sendAcks(): void {
+    if (this.#acks.length === 0) return
+    const acks = this.#acks
+    this.#acks = []
+    if (this.#open)
+      this.#ws.cork((ws) => {
+        for (const ack of acks) ws.send(ack)
+      })
   }
 
   ping(): void {
@@ -138,6 +155,7 @@ export class Connection implements Follower {
   }
 
   closeWith(code: number, reason: string): void {
+    this.#sendAcks()
     if (this.#open) this.#ws.close(code, reason)
   }
 

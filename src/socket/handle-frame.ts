@@ -5,16 +5,26 @@ import { ChatError } from "../errors.ts"
 import type { ClientFrame } from "../protocol/client-frame.ts"
 import type { Connection } from "./connection.ts"
 
+/** A frame's place among those of its socket. */
+export interface Place {
+  readonly trace_id: string
+  /** Those before it are answered. */
+  readonly before: Promise<void> | null
+  /** Those after it may be looked at. */
+  inLine(): void
+}
+
 /** Handles one frame; rejects with a ChatError when it is refused. */
-export async function handleFrame(connection: Connection, frame: ClientFrame, trace_id: string): Promise<void> {
+export async function handleFrame(connection: Connection, frame: ClientFrame, place: Place): Promise<void> {
   const { chats, deps, principal, language } = connection
   const { manager } = deps
+  const { trace_id, before, inLine } = place
   const chat_id = frame.chat_id ?? chats.home
   if (chat_id === null) return
-  const caller: Caller = { principal, language, trace_id }
+  const caller: Caller = { principal, language, trace_id, inLine }
   const ack = (seq: number | null, dup = false) => {
     if (frame.id !== undefined)
-      connection.sendFrame({ type: "ack", data: { id: frame.id, seq, dup }, trace_id, chat_id, id: frame.id })
+      connection.acknowledge({ type: "ack", data: { id: frame.id, seq, dup }, trace_id, chat_id, id: frame.id })
   }
 
   switch (frame.type) {
@@ -25,6 +35,7 @@ export async function handleFrame(connection: Connection, frame: ClientFrame, tr
       const session_id = await chats.sessionOf(chat_id, trace_id)
       manager.moment.typing(session_id, connection, false)
       const { seq, dup } = await manager.handleMessage(session_id, frame, caller)
+      await before
       return ack(seq, dup)
     }
     case "interrupt": {

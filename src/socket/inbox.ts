@@ -1,4 +1,5 @@
-// The line of what a client sent. One thing at a time, in order (P2.4): Bun runs async handlers side by side (bun#32483).
+// The line of what a client sent. One thing at a time, in order (P2.4): Bun runs async handlers side by side (bun#32483). Only
+// what is said may be looked at while what was said before is being stored, so that it can share the commit.
 import type { ServerWebSocket } from "bun"
 import { ChatError } from "../errors.ts"
 import { newTraceId } from "../ids.ts"
@@ -6,12 +7,14 @@ import type { ClientFrame } from "../protocol/client-frame.ts"
 import { type Decoded, decode, labelsOf } from "../protocol/codec.ts"
 import { RateLimit } from "../rate-limit.ts"
 import type { Connection } from "./connection.ts"
-import { handleFrame } from "./handle-frame.ts"
+import { handleFrame, type Place } from "./handle-frame.ts"
 import type { SocketData } from "./upgrade.ts"
 
 /** So many waiting, and the socket is not read until there are fewer. */
 const pauseAt = 32
 const resumeAt = 8
+/** Messages that may be on their way to the store together: as many as the client library has under way. */
+const mostAtOnce = 16
 /** Bursts over the rate limit after which the connection ends (P7.6). */
 const tooManyBursts = 10
 
@@ -23,6 +26,9 @@ export class Inbox {
   readonly #limit: RateLimit
   readonly #line: (() => Promise<void>)[] = []
   #working = false
+  /** Answers to what is being stored; the last one's is the last. Null: nothing is. */
+  #answering: Promise<void> | null = null
+  #unanswered = 0
 
   constructor(connection: Connection, ws: ServerWebSocket<SocketData>) {
     const { clock, config } = connection.deps
@@ -58,13 +64,27 @@ export class Inbox {
     this.#working = false
   }
 
-  /** Handles one frame to its end; what is wrong with it is told. Never rejects. */
+  /** Handles one frame until the next may be looked at; what is wrong with it is told. Never rejects. */
   async handle(frame: ClientFrame): Promise<void> {
-    const trace_id = frame.trace_id ?? newTraceId()
+    if (!isSaid(frame) || this.#unanswered >= mostAtOnce) await this.#answering
+    const { promise, resolve: inLine } = Promise.withResolvers<void>()
+    const place = { trace_id: frame.trace_id ?? newTraceId(), before: this.#answering, inLine }
+    this.#unanswered += 1
+    const answering = this.#answer(frame, place).then(() => {
+      this.#unanswered -= 1
+      if (this.#answering === answering) this.#answering = null
+      inLine()
+    })
+    this.#answering = answering
+    await promise
+  }
+
+  async #answer(frame: ClientFrame, place: Place): Promise<void> {
     try {
-      await handleFrame(this.#connection, frame, trace_id)
+      await handleFrame(this.#connection, frame, place)
     } catch (thrown) {
-      this.#fail(ChatError.from(thrown), frame, trace_id)
+      await place.before
+      this.#fail(ChatError.from(thrown), frame, place.trace_id)
     }
   }
 
@@ -72,6 +92,7 @@ export class Inbox {
     const read = this.#read(raw, wait)
     if (read.ok) return this.handle(read.frame)
     const { error, trace_id = newTraceId(), id } = read
+    await this.#answering
     this.#connection.refuse(error, { trace_id, id })
   }
 
@@ -111,4 +132,8 @@ export class Inbox {
     if (typeof raw === "string") return decode(raw, this.#connection.language)
     return refused(new ChatError("bad_frame", { params: { problem: "binary" } }))
   }
+}
+
+function isSaid(frame: ClientFrame): boolean {
+  return frame.type === "message" && (frame.data.kind === "text" || frame.data.kind === "file")
 }

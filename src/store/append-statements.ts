@@ -204,7 +204,7 @@ const threadsGone = threadStatements(`${appends} select t.id ${accepted} join tu
   where a.value ->> '$.session.deleted_at' is not null`)
 const isGone = ({ session }: Append) => session?.deleted_at !== undefined
 
-type Step = keyof typeof steps
+export type Step = keyof typeof steps
 
 // In this order; a step is left out when no append of the batch needs it.
 const steps = {

@@ -1,10 +1,10 @@
 // Group commit: one batch in flight; what arrives meanwhile goes into the next. One disk flush or one round trip to the
 // primary serves everybody who waits, and a chat's appends keep their order.
-import type { InStatement, ResultSet, Row } from "@libsql/client"
+import type { Row } from "@libsql/client"
 import type { Clock } from "../clock.ts"
 import type { Counters } from "../protocol/session.ts"
 import type { Append, NewMessage } from "./append.ts"
-import { appendStatements } from "./append-statements.ts"
+import { appendStatements, type Step } from "./append-statements.ts"
 import type { Database } from "./database.ts"
 import { isStatementFault, storeError } from "./faults.ts"
 import { type Checkpoint, checkpointStatement } from "./turns.ts"
@@ -28,15 +28,22 @@ interface Waiting<Work, Result> {
   reject(error: unknown): void
 }
 
+interface WaitingAppend extends Waiting<() => Append, Appended> {
+  /** It is made of what came of the appends before it, so none of them may be in its batch. */
+  readonly informed: boolean
+}
+
 const batchSize = 256
+/** Appends of one chat in a batch. */
+const maxRounds = 16
 /** UTF-16 units of text in one batch. A libSQL server takes no value above 5,000,000 bytes (sqld 0.24), and a batch is one. */
 const batchUnits = 1_000_000
 
 export class Writer {
   readonly #db: Database
   readonly #clock: Clock
-  /** By session: only the first of each may be in a batch. */
-  readonly #appends = new Map<string, Waiting<() => Append, Appended>[]>()
+  /** By session, in the order in which they came. */
+  readonly #appends = new Map<string, WaitingAppend[]>()
   /** By turn: a newer checkpoint takes the place of one that has not left yet. */
   readonly #checkpoints = new Map<string, Waiting<Checkpoint, boolean>>()
   #busy = false
@@ -48,13 +55,16 @@ export class Writer {
 
   /** Resolves after the commit. Rejects with `store_unavailable` when it is not known to have happened. */
   append(append: Append): Promise<Appended> {
-    return this.appendPlanned(append.session_id, () => append)
+    return this.appendPlanned(append.session_id, () => append, { informed: false })
   }
 
-  /** As `append`; `plan` is called when it is this one's turn, and all that was appended to the session before is known. */
-  appendPlanned(session_id: string, plan: () => Append): Promise<Appended> {
+  /**
+   * As `append`; `plan` is called when it is this one's turn. `informed`: not before all is known that was appended to the
+   * session until then.
+   */
+  appendPlanned(session_id: string, plan: () => Append, { informed } = { informed: true }): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      const waiting = { work: plan, resolve, reject }
+      const waiting = { work: plan, informed, resolve, reject }
       const line = this.#appends.get(session_id)
       if (line) line.push(waiting)
       else this.#appends.set(session_id, [waiting])
@@ -93,18 +103,26 @@ export class Writer {
     if (this.#appends.size > 0 || this.#checkpoints.size > 0) this.#wake()
   }
 
+  /** The first of each chat, then the second of those that have one, and so on: a busy chat does not hold up the others. */
   #takeAppends(): Waiting<Append, Appended>[] {
-    const lines = [...this.#appends.values().take(batchSize)]
-    const firsts = lines.flatMap(([first]) => (first ? [{ ...first, work: first.work() }] : []))
-    const taken = fitting(firsts, ({ messages }) => messages.reduce((units, each) => units + unitsOf(each), 0))
-    for (const { work } of taken) {
-      const line = this.#appends.get(work.session_id) ?? []
-      line.shift()
-      // Put back at the end, so that a busy chat does not hold up the others.
-      this.#appends.delete(work.session_id)
-      if (line.length > 0) this.#appends.set(work.session_id, line)
+    const chosen: WaitingAppend[] = []
+    let lines = [...this.#appends.values().take(batchSize)]
+    for (let round = 0; round < maxRounds && lines.length > 0; round++) {
+      lines = lines.filter((line) => round < line.length && (round === 0 || !line[round]?.informed))
+      chosen.push(...lines.flatMap((line) => line[round] ?? []))
     }
+    const planned = chosen.slice(0, batchSize).map((waiting) => ({ ...waiting, work: waiting.work() }))
+    const taken = fitting(planned, ({ messages }) => messages.reduce((units, each) => units + unitsOf(each), 0))
+    for (const { work } of taken) this.#leave(work.session_id)
     return taken
+  }
+
+  /** The first of a chat's line is taken; the rest goes to the end, so that in the next batch others come first. */
+  #leave(session_id: string): void {
+    const line = this.#appends.get(session_id) ?? []
+    line.shift()
+    this.#appends.delete(session_id)
+    if (line.length > 0) this.#appends.set(session_id, line)
   }
 
   #takeCheckpoints(): Waiting<Checkpoint, boolean>[] {
@@ -115,33 +133,16 @@ export class Writer {
   }
 
   async #commit(appends: Waiting<Append, Appended>[], checkpoints: Waiting<Checkpoint, boolean>[]): Promise<void> {
-    const steps = appends.length > 0 ? appendStatements(appends.map(({ work }) => work)) : []
-    const statements: InStatement[] = steps.map(({ statement }) => statement)
+    const rounds = roundsOf(appends).map((round) => ({ round, steps: appendStatements(round.map(({ work }) => work)) }))
+    const statements = rounds.flatMap(({ steps }) => steps.map(({ statement }) => statement))
     if (checkpoints.length > 0) statements.push(checkpointStatement(checkpoints.map(({ work }) => work)))
     const results = await this.#db.client.batch(statements, "write")
-    const of = (step: string): ResultSet["rows"] => results[steps.findIndex((each) => each.step === step)]?.rows ?? []
-
-    const seqs = new Map<string, number[]>()
-    for (const row of of("events")) {
-      const session_id = String(row.session_id)
-      seqs.set(session_id, [...(seqs.get(session_id) ?? []), Number(row.seq)])
-    }
-    const turns = new Map(of("turns").map((row) => [String(row.session_id), row]))
-    const claims = new Map(of("claims").map((row) => [String(row.session_id), String(row.id)]))
-    const counted = new Map(of("counters").map((row) => [String(row.id), countersOf(row)]))
-    for (const { work, resolve } of appends) {
-      const turn = turns.get(work.session_id)
-      const state = turn?.state
-      const claimed = claims.get(work.session_id)
-      const counters = counted.get(work.session_id)
-      resolve({
-        seqs: (seqs.get(work.session_id) ?? []).sort((a, b) => a - b),
-        ...(state === "running" || state === "queued"
-          ? { turn_state: state, reply_to: turn?.reply_to === null ? null : String(turn?.reply_to) }
-          : {}),
-        ...(claimed === undefined ? {} : { claimed }),
-        ...(counters === undefined ? {} : { counters }),
-      })
+    let first = 0
+    for (const { round, steps } of rounds) {
+      const rows = new Map(steps.map(({ step }, place) => [step, results[first + place]?.rows ?? []]))
+      first += steps.length
+      const appended = appendedOf(rows)
+      for (const { work, resolve } of round) resolve(appended(work.session_id))
     }
     const ours = new Set(checkpoints.length > 0 ? results.at(-1)?.rows.map((row) => String(row.id)) : [])
     for (const { work, resolve } of checkpoints) resolve(ours.has(work.turn_id))
@@ -162,6 +163,48 @@ export class Writer {
       await this.#commit([append], []).catch((fault: unknown) => append.reject(storeError(fault)))
     for (const checkpoint of checkpoints)
       await this.#commit([], [checkpoint]).catch((fault: unknown) => checkpoint.reject(storeError(fault)))
+  }
+}
+
+/** In order, each with at most one append of a chat: its guards and numbers hold after what the rounds before left. */
+function roundsOf(appends: readonly Waiting<Append, Appended>[]): Waiting<Append, Appended>[][] {
+  const rounds: Waiting<Append, Appended>[][] = []
+  const taken = new Map<string, number>()
+  for (const append of appends) {
+    const place = taken.get(append.work.session_id) ?? 0
+    taken.set(append.work.session_id, place + 1)
+    const round = rounds[place]
+    if (round) round.push(append)
+    else rounds.push([append])
+  }
+  return rounds
+}
+
+/** What came of each append of a round, by its session. */
+function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (session_id: string) => Appended {
+  const of = (step: Step): readonly Row[] => rows.get(step) ?? []
+  const seqs = new Map<string, number[]>()
+  for (const { session_id, seq } of of("events")) {
+    const places = seqs.get(String(session_id))
+    if (places) places.push(Number(seq))
+    else seqs.set(String(session_id), [Number(seq)])
+  }
+  const turns = new Map(of("turns").map((row) => [String(row.session_id), row]))
+  const claims = new Map(of("claims").map((row) => [String(row.session_id), String(row.id)]))
+  const counted = new Map(of("counters").map((row) => [String(row.id), countersOf(row)]))
+  return (session_id) => {
+    const turn = turns.get(session_id)
+    const state = turn?.state
+    const claimed = claims.get(session_id)
+    const counters = counted.get(session_id)
+    return {
+      seqs: (seqs.get(session_id) ?? []).sort((a, b) => a - b),
+      ...(state === "running" || state === "queued"
+        ? { turn_state: state, reply_to: turn?.reply_to === null ? null : String(turn?.reply_to) }
+        : {}),
+      ...(claimed === undefined ? {} : { claimed }),
+      ...(counters === undefined ? {} : { counters }),
+    }
   }
 }
 

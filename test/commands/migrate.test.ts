@@ -31,7 +31,7 @@ test("what is wrong is one sentence on standard error, with 1", async () => {
   const path = join(folder.path, "garbage.db")
   await writeFile(path, "This is no database at all. ".repeat(400))
   expect(await run(file, [], { env: { DATABASE_URL: `file:${path}` } })).toEqual({
-    ...{ code: 1, out: "", err: `The database ${path} cannot be used: file is not a database\n` },
+    ...{ code: 1, out: "", err: `The database ${path} cannot be opened: file is not a database\n` },
   })
   const away = await run(file, [], { env: { DATABASE_URL: "http://127.0.0.1:9" } })
   expect([away.code, away.out]).toEqual([1, ""])

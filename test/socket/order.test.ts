@@ -1,6 +1,8 @@
 // The order of one socket's frames, however many there are, and what happens to them when the socket goes.
 import { expect, test } from "bun:test"
+import type { Database } from "../../src/store/database.ts"
 import { FakeClock } from "../support/clock.ts"
+import { type Watched, watched } from "../support/database.ts"
 import { RawSocket } from "../support/raw-socket.ts"
 import { scriptedHandler } from "../support/scripted-handler.ts"
 import { startTestServer } from "../support/server.ts"
@@ -23,6 +25,40 @@ test("[P2.4] 300 frames at once are handled one after the other, in the order th
   expect(answers).toEqual(ids)
   const said = client.frames.flatMap((frame) => (frame.type === "message" ? [frame.data.message?.trim()] : []))
   expect(said).toEqual(ids.filter((_, place) => place % 3 === 0))
+})
+
+test("[P2.4] what is said without waiting shares a commit, up to 16 messages, and is stored and answered in its order", async () => {
+  const dbs: Watched[] = []
+  const database = (real: Database) => {
+    const db = watched(real)
+    dbs.push(db)
+    return db
+  }
+  await using chat = await startTestServer({ ...bots(), database, env: { CHAT_MAX_QUEUED_TURNS: "100" } })
+  const client = await chat.connect({ chat: "c1" })
+  await client.join()
+  const [db] = dbs
+  if (!db) throw new Error("no database")
+  const go = db.hold()
+  const before = db.batches.length
+  const ids = Array.from({ length: 33 }, (_, place) => `m${place}`)
+  for (const id of ids) await client.send({ type: "message", data: { text: id }, id })
+  await db.held()
+  go()
+  await client.answer("m32")
+  const answers = client.frames.flatMap((frame) => (frame.type === "ack" ? [frame.data] : []))
+  expect(answers).toEqual(ids.map((id, place) => ({ id, seq: place + 1, dup: false })))
+  // The first alone, then 15, 16 and 1; or a few more, as the socket is read. Never one for each.
+  expect(db.batches.length - before).toBeLessThan(10)
+})
+
+test("[P2.4] a stop that was sent right behind what was said stops its turn", async () => {
+  await using chat = await startTestServer(bots())
+  const client = await chat.connect({ chat: "c1" })
+  await client.join()
+  await client.send({ type: "message", data: { text: "a" }, id: "m1" })
+  await client.send({ type: "interrupt", id: "i1" })
+  expect(await client.next("end")).toMatchObject({ data: { state: "interrupted", reason: "stopped" } })
 })
 
 test("[P2.4] what is said right after connecting is looked at after the chat is there", async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { ChatError } from "../../src/errors.ts"
-import { Writer } from "../../src/store/writer.ts"
+import { type Appended, Writer } from "../../src/store/writer.ts"
 import { everything, openTestDatabase, watched } from "../support/database.ts"
 import { appendOf, messageOf, openChat, questionOf } from "./appends.ts"
 
@@ -53,20 +53,64 @@ test("a batch has one statement for each table it changes, however many appends 
   expect(it.db.batches.map((statements) => statements.length)).toEqual([4])
 })
 
-test("[P4.1] the appends of one chat keep their order and leave no hole, a batch for each", async () => {
+test("[P4.1] the appends of one chat keep their order and leave no hole, sixteen in a batch", async () => {
   await using it = await scene()
   const [chat, other] = await chats(it.db, 2)
   if (!chat || !other) throw new Error("no chat")
-  const texts = Array.from({ length: 12 }, (_, place) => `text ${place}`)
+  const texts = Array.from({ length: 20 }, (_, place) => `text ${place}`)
   const appended = await Promise.all([
     ...texts.map((message) => it.writer.append(questionOf(chat, {}, { message }))),
     it.writer.append(appendOf(other)),
   ])
   expect(appended.map(({ seqs }) => seqs[0])).toEqual([...texts.keys().map((place) => place + 1), 1])
-  expect(it.db.batches).toHaveLength(texts.length)
+  expect(it.db.batches).toHaveLength(2)
   const { messages } = await everything(it.db)
   const stored = messages?.toSorted((a, b) => Number(a.seq) - Number(b.seq)).map(({ message }) => message)
   expect(stored).toEqual(texts)
+})
+
+test("an append that is made of what came of those before waits for their commit; those that are not share its batch", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  const known: number[][] = []
+  const seqs: number[] = []
+  const note = ({ seqs: [seq = 0] }: Appended) => void seqs.push(seq)
+  const informed = () => {
+    known.push([...seqs])
+    return appendOf(chat)
+  }
+  await Promise.all([
+    it.writer.append(appendOf(chat)).then(note),
+    it.writer.append(appendOf(chat)).then(note),
+    it.writer.appendPlanned(chat.id, informed).then(note),
+    it.writer.append(appendOf(chat)).then(note),
+    it.writer.appendPlanned(chat.id, informed).then(note),
+  ])
+  expect(known).toEqual([
+    [1, 2],
+    [1, 2, 3, 4],
+  ])
+  expect(it.db.batches).toHaveLength(3)
+})
+
+test("[P3.3] [P6.3] what is appended to a chat in one batch meets what was appended before it in the same", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  const asked = (client_id: string) => {
+    const guard = { once: { user_id: chat.user_id, client_id }, max_open_turns: 1 }
+    return it.writer.append(questionOf(chat, { guard }, { client_id }))
+  }
+  const appended = await Promise.all(["a", "a", "b", "c"].map(asked))
+  expect(it.db.batches).toHaveLength(1)
+  // The same once more; the first runs, one may wait, and the last finds no room.
+  expect(appended.map(({ seqs, turn_state }) => [seqs, turn_state])).toEqual([
+    [[1], "running"],
+    [[], undefined],
+    [[2], "queued"],
+    [[], undefined],
+  ])
 })
 
 test("a busy chat does not hold up the others: each chat has its first append in the next batch", async () => {
