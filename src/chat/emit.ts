@@ -15,8 +15,11 @@ export type Happening = Omit<Append, "session_id" | "create_time" | "messages" |
   Partial<Pick<Append, "messages" | "guard" | "create_time">>
 
 /** The message as it was stored. */
-export function placed({ follows, ...message }: NewMessage, seq: number, { reply_to }: Appended): Message {
-  return { ...message, seq, ...(follows === undefined ? {} : { reply_to: reply_to ?? null }) }
+export function placed(message: NewMessage, seq: number, appended: Appended): Message {
+  const { follows, reply_to } = message
+  // Undefined, and so in no JSON: to copy all but one field takes ten times as long (Bun 1.4).
+  const hidden = { follows: undefined }
+  return { ...message, ...hidden, seq, reply_to: follows === undefined ? reply_to : (appended.reply_to ?? null) }
 }
 
 type Key = Pick<Session, "id" | "chat_id">

@@ -65,9 +65,12 @@ const conditions: Record<keyof Guarded, string> = {
 
 /** With the conditions that this batch needs: looking for those that it does not takes a third of the statement's time. */
 function insertEvents(batch: readonly Append[]): string {
-  const needed = (Object.keys(conditions) as (keyof Guarded)[]).filter((name) =>
-    batch.some(({ guard, ...append }) => ({ ...append, ...guard })[name] !== undefined),
-  )
+  const asked = new Set<string>()
+  for (const append of batch) {
+    for (const name in append.guard) asked.add(name)
+    for (const name in append) asked.add(name)
+  }
+  const needed = (Object.keys(conditions) as (keyof Guarded)[]).filter((name) => asked.has(name))
   return `${appends}
 insert into events (session_id, seq, kind, ref, data, trace_id, create_time)
 select s.id, s.last_seq + 1 + e.key, e.value ->> 'kind', e.value ->> 'ref', nullif(e.value -> 'data', 'null'),
@@ -237,14 +240,15 @@ const steps = {
 
 /** The statements of one batch. No two appends may be of the same session: numbers and guards count on it. */
 export function appendStatements(batch: readonly Append[]): { step: Step; statement: InStatement }[] {
-  // Each statement reads the whole parameter, so the bodies, which are most of it, go to the one that stores them.
-  const bodies = jsonParameter(batch.flatMap(({ messages }) => messages))
-  const heads = jsonParameter(batch.map(({ messages: _, ...head }) => head))
+  // Each statement reads the whole parameter, so the bodies, which are most of it, go to the one that stores them. The others
+  // have one array together: what goes to the file's thread is copied, an object once.
+  const bodies = [jsonParameter(batch.flatMap(({ messages }) => messages))]
+  const heads = [jsonParameter(batch.map((append) => ({ ...append, messages: undefined })))]
   return (Object.keys(steps) as Step[])
     .filter((step) => batch.some(steps[step].needed))
     .map((step) => {
       const { sql } = steps[step]
-      const args = [step === "messages" ? bodies : heads]
+      const args = step === "messages" ? bodies : heads
       return { step, statement: { sql: typeof sql === "string" ? sql : sql(batch), args } }
     })
 }

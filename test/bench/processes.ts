@@ -41,8 +41,12 @@ export function startService(env: Readonly<Record<string, string>> = {}): Promis
 }
 
 /** A file of peers/. */
-export function startPeer(file: string, runtime: Runtime = "bun"): Promise<Server> {
-  return startProcess(`peers/${file}`, runtime, { NODE_ENV: "production" })
+export function startPeer(
+  file: string,
+  runtime: Runtime = "bun",
+  env: Readonly<Record<string, string>> = {},
+): Promise<Server> {
+  return startProcess(`peers/${file}`, runtime, { NODE_ENV: "production", ...env })
 }
 
 async function startProcess(file: string, runtime: Runtime, env: Readonly<Record<string, string>>): Promise<Server> {
