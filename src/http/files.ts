@@ -30,7 +30,7 @@ export function fileRoutes({ db, files, config }: Pick<AppDeps, "db" | "files" |
       const kept: FileRow[] = []
       await readForm(c.req.raw, { parts: 1, dropped: 0 }, async ({ name, filename = "", declared, chunks }) => {
         if (name !== "file") throw badForm()
-        kept.push(await files.keep(user_id, { name: filename, declared }, chunks))
+        kept.push(await files.keep({ user_id }, { name: filename, declared }, chunks))
         return undefined
       })
       const [file] = kept
