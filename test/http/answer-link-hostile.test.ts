@@ -4,9 +4,8 @@ import { connect } from "node:net"
 import { issueLink } from "../../src/auth/answer-link.ts"
 import { resolveSecret } from "../../src/auth/secret.ts"
 import { systemClock } from "../../src/clock.ts"
-import { filesIn, formOf, keep, upload } from "../files/support.ts"
-import { startTestServer } from "../support/server.ts"
-import { until } from "../support/until.ts"
+import { filesIn, formOf, jsonOf, keep, upload } from "../files/support.ts"
+import { startTestServer, type TestServer } from "../support/server.ts"
 import { askIn, faultAt, fileOf, linkScene, offered, sendTo } from "./link-scene.ts"
 
 const scan = { type: "file", key: "scan" } as const
@@ -92,7 +91,7 @@ test("[P7.6] a link that is used too fast has to wait, and who made it has not",
 test("[P6.15] uploads by a link that hang do not keep its maker from uploading", async () => {
   await using link = await linkScene([scan], { FILES_MAX_UPLOADS_PER_USER: "1" })
   const { socket } = post(link.url, `${part("f0", "hello", "a.txt").slice(0, -2)}`, 5000)
-  await untilThere(link.chat, 1)
+  await untilThere(link.chat, 1, 0)
   expect((await link.send([["f0", fileOf("second")]])).status).toBe(429)
   expect((await upload(link.chat, formOf("mine"))).status).toBe(201)
   socket.destroy()
@@ -139,15 +138,12 @@ function post(url: string, form: string, length = form.length) {
   return { socket, status: status.finally(() => socket.destroy()) }
 }
 
-/** Resolves when there are so many files, drafts included. */
-function untilThere(server: { readonly folder: string }, number: number): Promise<void> {
-  let seen = -1
-  return until(() => {
-    void filesIn(server).then((names) => {
-      seen = names.length
-    })
-    return seen === number
-  }, `${number} files`)
+/** Resolves when there are so many files, drafts included, of which so many are their owner's: for as long as a test may take. */
+async function untilThere(server: TestServer, there: number, owned = there): Promise<void> {
+  for (;;) {
+    const { data } = await jsonOf(server.fetch("/chat/file/list"))
+    if (data.items.length === owned && (await filesIn(server)).length === there) return
+  }
 }
 
 const whole = part("f0", "hello", "a.txt")
@@ -189,10 +185,19 @@ test("[P6.15] values beyond a megabyte are refused with a page, in either encodi
   expect(await link.files()).toEqual([])
 })
 
+test("[P6.15] an answer that cannot be kept leaves its files nowhere", async () => {
+  await using link = await linkScene([scan, { type: "text", key: "note" }])
+  const unkept = await link.send([
+    ["f0", fileOf("x")],
+    ["f1", "a\0b"],
+  ])
+  expect([unkept.status, await link.files()]).toEqual([400, []])
+})
+
 test("[P6.15] a sender who goes away in the middle of a form leaves nothing behind, also of what had come whole", async () => {
   await using link = await linkScene([scan, { ...scan, key: "more" }])
   const { socket } = post(link.url, `${whole}${part("f1", "second", "b.txt").slice(0, -2)}`, 5000)
-  await untilThere(link.chat, 2)
+  await untilThere(link.chat, 2, 1)
   socket.destroy()
   await untilThere(link.chat, 0)
 })
