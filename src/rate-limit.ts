@@ -36,29 +36,29 @@ export class RateLimit {
   }
 }
 
-/** A bucket for each user. Those that are full again are forgotten, so it does not grow with all who ever came. */
-export class RateLimits {
+/** A bucket for each user, or whatever else is counted. Those that are full again are forgotten, so it does not grow with all who ever came. */
+export class RateLimits<Key = number> {
   readonly #clock: Clock
   readonly #size: { rate: number; burst: number }
-  readonly #limits = new Map<number, { limit: RateLimit; fullAt: number }>()
+  readonly #limits = new Map<Key, { limit: RateLimit; fullAt: number }>()
 
   constructor(clock: Clock, size: { rate: number; burst: number }) {
     this.#clock = clock
     this.#size = size
   }
 
-  /** As RateLimit.take, of this user. */
-  take(user_id: number): number {
+  /** As RateLimit.take, of this one. */
+  take(key: Key): number {
     const now = this.#clock.now()
-    for (const [user, { fullAt }] of this.#limits) {
+    for (const [other, { fullAt }] of this.#limits) {
       // In the order in which they were last taken from: the first that is not full ends the search.
       if (fullAt > now) break
-      this.#limits.delete(user)
+      this.#limits.delete(other)
     }
-    const limit = this.#limits.get(user_id)?.limit ?? new RateLimit(this.#clock, this.#size)
+    const limit = this.#limits.get(key)?.limit ?? new RateLimit(this.#clock, this.#size)
     const wait = limit.take()
-    this.#limits.delete(user_id)
-    this.#limits.set(user_id, { limit, fullAt: now + (this.#size.burst / this.#size.rate) * 1000 + wait })
+    this.#limits.delete(key)
+    this.#limits.set(key, { limit, fullAt: now + (this.#size.burst / this.#size.rate) * 1000 + wait })
     return wait
   }
 }

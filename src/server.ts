@@ -83,7 +83,7 @@ export async function startServer(
     const sockets = openSockets(deps)
     const flows: AppDeps["flows"] = (who, language) => flowsFor(registry, who, language)
     const app = createApp({
-      ...{ db, flows, chat: manager, files: files.keeper, secret, clock, log },
+      ...{ db, flows, chat: manager, files: files.keeper, held: files.held, secret, clock, log },
       ...{ config, instance, version },
     })
     const server = listen(
@@ -107,6 +107,7 @@ export async function startServer(
     })
 
     const stopIndexer = startIndexer({ db, clock, log, instance })
+    const stopTidying = files.held.startTidying()
 
     let stopping: Promise<void> | undefined
     const stop = async () => {
@@ -117,6 +118,7 @@ export async function startServer(
       sockets.stop()
       await registry.close(clock, log)
       files.close()
+      stopTidying()
       await bus.close()
       await stopIndexer()
       db.close()

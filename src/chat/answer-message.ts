@@ -37,7 +37,10 @@ export async function answerOfInput(db: Database, { chat, caller, client_id, sai
   const mayBeTaken = asked !== undefined && asked.closed_at === null && !earlier
   try {
     const value = checkAnswer(fields, said.answer, language)
-    return answer(value, mayBeTaken ? await filesOfAnswer(db, session.user_id, fields, value, language) : [])
+    return answer(
+      value,
+      mayBeTaken ? await filesOfAnswer(db, session.user_id, { input_id, fields, answer: value }, language) : [],
+    )
   } catch (error) {
     // Why one cannot be taken that comes too late, or again, is told where it is refused.
     if (mayBeTaken || !(error instanceof ChatError) || error.code !== "bad_answer") throw error

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util"
 import { z } from "zod"
 import type { Sentence } from "../language/language.ts"
-import { Confirmation, type Field } from "../protocol/form.ts"
+import { Confirmation, type Field, maxFiles } from "../protocol/form.ts"
 import { FileId, type Json } from "../protocol/ids.ts"
 
 export type Value = z.infer<typeof Json>
@@ -15,9 +15,6 @@ export interface Fault {
 }
 
 type Of<Type extends Field["type"]> = Extract<Field, { type: Type }>
-
-/** As many as a file message may have. */
-const maxFiles = 10
 
 export function readValue(field: Field, given: Value): Read {
   switch (field.type) {

@@ -39,7 +39,7 @@ export function filesFor({ keeper, extractor, config }: FilesDeps, user_id: numb
     },
     async save({ name, mime_type, content }) {
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
-      return fileOf(await keeper.keep(user_id, { name, declared: mime_type }, [bytes]))
+      return fileOf(await keeper.keep({ user_id }, { name, declared: mime_type }, [bytes]))
     },
   }
 }

@@ -1,64 +1,88 @@
-// A form with a file, read as it comes: what a part brings is passed on before the next piece is taken from the socket.
+// A form, read as it comes: what a part brings is passed on before the next piece is taken from the socket.
 import Busboy, { type BusboyInstance } from "@fastify/busboy"
 import { ChatError } from "../errors.ts"
 
-/** Around the content: boundary, headers of the part. */
+/** Around the contents: boundary, headers of a part. */
 export const formOverhead = 65_536
 
-export interface FormFile {
-  /** As the sender wrote it. */
+export interface FormPart {
   readonly name: string
+  /** As the sender wrote it; undefined: it is no file. */
+  readonly filename: string | undefined
   readonly declared: string
   readonly chunks: AsyncIterable<Uint8Array>
 }
 
+export interface FormLimits {
+  readonly parts: number
+  /** Bytes that nobody takes and that are read all the same, for the sake of what comes behind them. */
+  readonly dropped: number
+}
+
 /**
- * Finds the part called `file` and gives it to `take`, which reads its `chunks` to the end. Throws `bad_request` for anything
- * else, and when the form breaks off or goes on after it.
+ * Gives part after part to `take`, which reads as much of its `chunks` as it wants, until that says `enough`. The last part that
+ * may come ends only when the form has ended well. Throws `bad_request` for what is no form, breaks off, or has too many parts;
+ * `frame_too_large` when too much of it is dropped.
  */
-export async function readForm<T>(
-  content_type: string,
-  body: ReadableStream<Uint8Array>,
-  take: (file: FormFile) => Promise<T>,
-): Promise<T> {
+export async function readForm(
+  { headers, body }: Pick<Request, "headers" | "body">,
+  limits: FormLimits,
+  take: (part: FormPart) => Promise<undefined | "enough">,
+): Promise<void> {
+  if (!body) throw badForm()
   const reader = body.getReader()
   try {
-    const form = new Form(content_type, reader)
-    const info = await form.begin()
-    return await take({ name: info.filename ?? "", declared: info.contentType, chunks: form.chunks() })
+    const form = new Form(headers.get("Content-Type") ?? "", reader, limits)
+    for (let part = await form.next(); part; part = await form.next()) {
+      const { name, filename, declared } = part
+      if ((await take({ name, filename, declared, chunks: form.chunks(part) })) === "enough") return
+      await form.drop(part)
+    }
   } finally {
     // What was not read is dropped by Bun, without it taking memory.
     await reader.cancel().catch(() => undefined)
   }
 }
 
+export function badForm(cause?: unknown): ChatError {
+  return new ChatError("bad_request", { params: { problem: "form" }, cause })
+}
+
 interface Source {
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
 }
 
-interface PartInfo {
+interface Incoming {
+  readonly name: string
   readonly filename: string | undefined
-  readonly contentType: string
+  readonly declared: string
+  readonly last: boolean
+  pieces: Uint8Array[]
+  complete: boolean
 }
 
 class Form {
   readonly #reader: Source
   readonly #parser: BusboyInstance
-  #info: PartInfo | undefined
-  #pieces: Uint8Array[] = []
-  #complete = false
+  readonly #limits: FormLimits
+  readonly #begun: Incoming[] = []
+  #number = 0
+  #dropped = 0
   #done = false
   #fault: unknown
 
-  constructor(content_type: string, reader: Source) {
+  constructor(content_type: string, reader: Source, limits: FormLimits) {
     this.#reader = reader
-    this.#parser = parserOf(content_type)
-    this.#parser.on("file", (field, content, filename, _encoding, contentType) => {
-      if (this.#info || field !== "file") this.#fail(new Error(`a part called ${field}`))
-      this.#info ??= { filename, contentType }
-      content.on("data", (piece: Uint8Array) => this.#pieces.push(piece))
+    this.#limits = limits
+    this.#parser = parserOf(content_type, limits.parts)
+    this.#parser.on("file", (name: string | undefined, content, filename: string | undefined, _encoding, declared) => {
+      if (name === undefined) this.#fail(new Error("a part without a name"))
+      const last = ++this.#number === limits.parts
+      const part: Incoming = { name: name ?? "", filename, declared, last, pieces: [], complete: false }
+      this.#begun.push(part)
+      content.on("data", (piece: Uint8Array) => part.pieces.push(piece))
       content.on("end", () => {
-        this.#complete = true
+        part.complete = true
       })
       content.on("error", (cause: Error) => this.#fail(cause))
     })
@@ -71,27 +95,33 @@ class Form {
     })
   }
 
-  async begin(): Promise<PartInfo> {
-    let read = 0
-    while (this.#info === undefined) {
-      read += await this.#more()
-      if (read > formOverhead && this.#info === undefined) throw badForm()
+  /** The part that comes next, with its headers read; undefined: the form has ended well. */
+  async next(): Promise<Incoming | undefined> {
+    let between = 0
+    while (this.#begun.length === 0 && !this.#done) {
+      between += await this.#more()
+      if (between > formOverhead && this.#begun.length === 0) throw badForm()
     }
-    return this.#info
+    return this.#begun.shift()
   }
 
-  async *chunks(): AsyncGenerator<Uint8Array> {
+  async *chunks(part: Incoming): AsyncGenerator<Uint8Array> {
     for (;;) {
-      yield* this.#pieces.splice(0)
-      if (this.#complete) break
+      yield* part.pieces.splice(0)
+      if (part.complete) break
       await this.#more()
     }
-    yield* this.#pieces.splice(0)
-    // Only now is it certain that nothing is missing, and that there is no second part.
-    let after = 0
-    while (!this.#done) {
-      after += await this.#more()
-      if (after > formOverhead) throw badForm()
+    yield* part.pieces.splice(0)
+    // Only then is it certain that nothing is missing, and that nothing comes that may not.
+    if (part.last && (await this.next())) throw badForm()
+  }
+
+  /** What is left of a part. */
+  async drop(part: Incoming): Promise<void> {
+    for await (const { length } of this.chunks(part)) {
+      this.#dropped += length
+      const limit = this.#limits.dropped
+      if (this.#dropped > limit) throw new ChatError("frame_too_large", { params: { limit } })
     }
   }
 
@@ -121,21 +151,20 @@ class Form {
   }
 }
 
-function parserOf(content_type: string): BusboyInstance {
+function parserOf(content_type: string, parts: number): BusboyInstance {
   try {
     return Busboy({
       headers: { "content-type": content_type },
-      // One part, and every part as a file: what is not called `file` is refused when it begins.
-      limits: { parts: 1, headerPairs: 50 },
+      // Every part as a file: how much of a value is read, its taker says.
+      limits: { parts, headerPairs: 50 },
       isPartAFile: () => true,
+      // No more is read than is taken, so busboy need not wait for anybody: one that waits never comes back from a part that it
+      // passes over and that ends in the same piece (3.2.6).
+      fileHwm: 2 ** 30,
       // The name is cut to its last part where it is kept.
       preservePath: true,
     })
   } catch (cause) {
     throw badForm(cause)
   }
-}
-
-function badForm(cause?: unknown): ChatError {
-  return new ChatError("bad_request", { params: { problem: "form" }, cause })
 }

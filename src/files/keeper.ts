@@ -22,12 +22,20 @@ export interface KeeperDeps {
   readonly log: Log
 }
 
+/** For whom a file is kept. */
+export interface Keeping {
+  /** Whose it is. */
+  readonly user_id: number
+  /** The question by whose link it came (held.ts). */
+  readonly held_for?: string
+}
+
 /** Where several instances share a folder: an upload that another one works on is younger. */
 const abandoned_ms = 3_600_000
 
 export class FileKeeper {
   readonly #deps: KeeperDeps
-  readonly #uploads = new Map<number, number>()
+  readonly #uploads = new Map<number | string, number>()
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps
@@ -35,22 +43,24 @@ export class FileKeeper {
 
   /** Keeps what `chunks` bring. Throws `file_too_large`, `file_type`, `file_unreadable`, `too_many_files`, `rate_limited`. */
   async keep(
-    user_id: number,
+    keeping: Keeping,
     claim: Claim,
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<FileRow> {
-    const running = this.#uploads.get(user_id) ?? 0
+    // Apart, so that whoever has a link cannot keep its maker from uploading.
+    const who = keeping.held_for ?? keeping.user_id
+    const running = this.#uploads.get(who) ?? 0
     if (running >= this.#deps.config.max_uploads_per_user) {
       throw new ChatError("rate_limited", { params: { seconds: 1 }, retry_after_ms: 1000 })
     }
-    this.#uploads.set(user_id, running + 1)
+    this.#uploads.set(who, running + 1)
     try {
-      await this.#checkRoom(user_id)
-      return await this.#take(user_id, claim, chunks)
+      await this.#checkRoom(keeping.user_id)
+      return await this.#take(keeping, claim, chunks)
     } finally {
-      const left = (this.#uploads.get(user_id) ?? 1) - 1
-      if (left > 0) this.#uploads.set(user_id, left)
-      else this.#uploads.delete(user_id)
+      const left = (this.#uploads.get(who) ?? 1) - 1
+      if (left > 0) this.#uploads.set(who, left)
+      else this.#uploads.delete(who)
     }
   }
 
@@ -70,8 +80,13 @@ export class FileKeeper {
 
   /** Throws `not_found`. */
   async delete(owner: Owner, id: string): Promise<void> {
-    const { db, storage, log } = this.#deps
-    if (!(await deleteFile(db, owner, id))) throw notFound()
+    if (!(await deleteFile(this.#deps.db, owner, id))) throw notFound()
+    await this.deleteContent(id)
+  }
+
+  /** Of a file that has no row any more. */
+  async deleteContent(id: string): Promise<void> {
+    const { storage, log } = this.#deps
     await storage.delete(id).catch((error: unknown) => log.warn({ err: error, file_id: id }, "content was left behind"))
   }
 
@@ -83,7 +98,7 @@ export class FileKeeper {
     for (const id of left) await this.#clear(id, kept.has(id))
   }
 
-  async #take(user_id: number, claim: Claim, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
+  async #take({ user_id, held_for }: Keeping, claim: Claim, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
     const { db, storage, staging, config, clock } = this.#deps
     const id = newId("file")
     const name = safeName(claim.name)
@@ -94,7 +109,7 @@ export class FileKeeper {
       await storage.put(id, path).catch((cause: unknown) => {
         throw storageAway(cause)
       })
-      const row = { id, user_id, name, mime_type, size, sha256 }
+      const row = { id, user_id, name, mime_type, size, sha256, held_for: held_for ?? null }
       const kept = { ...row, create_time: timestamp(clock.now()), deleted_at: null }
       // Until the answer is there, nobody knows.
       written = undefined

@@ -7,6 +7,7 @@ import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
 import { Extractor } from "./extract.ts"
 import { filesFor } from "./for-handlers.ts"
+import { HeldFiles } from "./held.ts"
 import { FileKeeper } from "./keeper.ts"
 import { Staging } from "./staging.ts"
 import type { FileStorage } from "./storage.ts"
@@ -15,6 +16,7 @@ import { openS3Storage } from "./storage-s3.ts"
 
 export interface FilesOfService {
   readonly keeper: FileKeeper
+  readonly held: HeldFiles
   /** What the bots of a user's chats may do. */
   filesFor(user_id: number): Files
   /** Ends the processes that read files. */
@@ -34,6 +36,7 @@ export function openFiles(
   const extractor = new Extractor(config, deps.clock)
   return {
     keeper,
+    held: new HeldFiles({ ...deps, keeper }),
     filesFor: (user_id) => filesFor({ keeper, extractor, config }, user_id),
     close: () => extractor.close(),
   }

@@ -1,8 +1,8 @@
 // The fields of a question as HTML: each with its label, its help, and what is wrong with it, for screen readers as well.
 import { html } from "hono/html"
 import { type Language, say } from "../language/language.ts"
-import type { Field } from "../protocol/form.ts"
-import { type Filled, namesOf, shownValue } from "./answer-form.ts"
+import { type Field, maxFiles } from "../protocol/form.ts"
+import { type Chosen, type Filled, namesOf, shownValue } from "./answer-form.ts"
 
 export interface FieldContext {
   readonly place: number
@@ -10,6 +10,9 @@ export interface FieldContext {
   /** What was filled in before; undefined: the form is new. */
   readonly filled: Filled | undefined
   readonly fault: string | undefined
+  readonly chosen: Chosen
+  /** Bytes of one file. */
+  readonly max_file_bytes: number
 }
 
 export type Html = ReturnType<typeof html>
@@ -31,7 +34,8 @@ export function fieldHtml(field: Field, context: FieldContext): Html {
 /** Ids of the help and of what is wrong. */
 function describedBy(field: Field, { place, fault }: FieldContext): Html {
   const { field: id } = namesOf(place)
-  const ids = [field.hint ? `${id}-hint` : "", fault ? `${id}-fault` : ""].filter(Boolean).join(" ")
+  const size = field.type === "file" ? `${id}-size` : ""
+  const ids = [field.hint ? `${id}-hint` : "", fault ? `${id}-fault` : "", size].filter(Boolean).join(" ")
   return html`${ids ? html`aria-describedby="${ids}"` : ""}`
 }
 
@@ -70,10 +74,33 @@ function controlHtml(field: Field, context: FieldContext): Html {
       )}</select>`
     }
     case "file":
-      return html`<p class="hint" id="${name}">${say(language, "page_file")}</p>`
+      return fileHtml(field, context)
     case "confirm":
       return confirmHtml(field, context)
   }
+}
+
+/** No page can fill in a file again: what was uploaded already is kept by its own box, unless the person clears that. */
+function fileHtml(field: Extract<Field, { type: "file" }>, context: FieldContext): Html {
+  const { place, language, fault, chosen, max_file_bytes } = context
+  const { field: name, kept } = namesOf(place)
+  const files = chosen.get(place) ?? []
+  const params = { size: shownSize(max_file_bytes), max: maxFiles }
+  return html`${files.map(
+    (file) => html`<label class="choice"><input type="checkbox" name="${kept}" value="${file.id}" checked>
+      ${say(language, "page_file_kept", { name: file.name })}</label>`,
+  )}
+    <input type="file" id="${name}" name="${name}" ${field.multiple ? html`multiple` : ""}
+    ${field.accept ? html`accept="${field.accept.join(",")}"` : ""} ${field.required && files.length === 0 ? html`required` : ""}
+    ${fault ? html`aria-invalid="true"` : ""} ${describedBy(field, context)}>
+    <p class="hint" id="${name}-size">${say(language, field.multiple ? "page_files_size" : "page_file_size", params)}</p>`
+}
+
+/** Rounded down: what is shown is taken. */
+function shownSize(bytes: number): string {
+  const units = ["B", "KB", "MB", "GB"] as const
+  const power = Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1)
+  return `${Math.floor((bytes / 1024 ** power) * 10) / 10} ${units[power]}`
 }
 
 function confirmHtml(field: Extract<Field, { type: "confirm" }>, { place, language, filled }: FieldContext): Html {

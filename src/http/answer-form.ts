@@ -8,9 +8,12 @@ type Value = z.infer<typeof Json>
 /** What was filled in, by the names of the inputs. */
 export type Filled = ReadonlyMap<string, readonly string[]>
 
+/** The files of each field, by its place: uploaded with this form, or with the same one before. */
+export type Chosen = ReadonlyMap<number, readonly { readonly id: string; readonly name: string }[]>
+
 /** Names of the inputs of the field at this place; its key may be anything. */
 export function namesOf(place: number) {
-  return { field: `f${place}`, value: `f${place}-value`, comment: `f${place}-comment` }
+  return { field: `f${place}`, value: `f${place}-value`, comment: `f${place}-comment`, kept: `f${place}-kept` }
 }
 
 export interface FormAnswer {
@@ -19,15 +22,17 @@ export interface FormAnswer {
   readonly unreadable: readonly string[]
 }
 
-export function answerOfForm(fields: readonly Field[], filled: Filled): FormAnswer {
+export function answerOfForm(fields: readonly Field[], filled: Filled, chosen: Chosen): FormAnswer {
   const unreadable: string[] = []
   const values = fields.flatMap((field, place): [string, Value][] => {
     const names = namesOf(place)
     const given = filled.get(names.field)
     switch (field.type) {
-      // Taken in the chat only.
-      case "file":
-        return []
+      // What the form says of it is no proof; what was found to be uploaded by it is.
+      case "file": {
+        const files = chosen.get(place) ?? []
+        return files.length > 0 ? [[field.key, files.map(({ id }) => id)]] : []
+      }
       case "select":
         if (field.multiple) return [[field.key, [...(given ?? [])]]]
         break

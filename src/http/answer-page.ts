@@ -8,7 +8,7 @@ import type { Field } from "../protocol/form.ts"
 import type { InputItem } from "../protocol/rest-inputs.ts"
 import type { Env } from "./answer.ts"
 import { fieldHtml, type Html } from "./answer-fields.ts"
-import { type Filled, namesOf } from "./answer-form.ts"
+import { type Chosen, type Filled, namesOf } from "./answer-form.ts"
 
 const style = `body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.25rem;white-space:pre-wrap}.field{margin:1.25rem 0}fieldset{border:1px solid #767676;padding:.5rem 1rem}
@@ -57,20 +57,19 @@ export function fieldsOf({ fields }: Pick<InputItem, "fields">, language: Langua
 export interface FormState {
   /** Undefined: the form is new. */
   readonly filled?: Filled
+  readonly chosen?: Chosen
   /** By the fields' keys. */
   readonly faults?: Readonly<Record<string, string>>
+  /** Bytes of one file. */
+  readonly max_file_bytes: number
 }
 
 /** The form. `once` is the same when it is sent twice. */
-export function formPage(c: Context<Env>, input: InputItem, { filled, faults = {} }: FormState): Promise<Response> {
+export function formPage(c: Context<Env>, input: InputItem, state: FormState): Promise<Response> {
   const { language } = c.var
+  const { filled, chosen = new Map(), faults = {}, max_file_bytes } = state
   const fields = fieldsOf(input, language)
   const title = say(language, "page_title")
-  // Without its file such a form would only be refused.
-  if (fields.some(({ type, required }) => type === "file" && required)) {
-    const body = html`<h1>${input.prompt}</h1><p>${say(language, "page_file")}</p>`
-    return page(c, title, body, 200)
-  }
   const faultOf = (key: string) => (Object.hasOwn(faults, key) ? faults[key] : undefined)
   const named = fields.flatMap((field, place) => {
     const fault = faultOf(field.key)
@@ -79,12 +78,14 @@ export function formPage(c: Context<Env>, input: InputItem, { filled, faults = {
   })
   const wrong = Object.keys(faults).length > 0
   const once = filled?.get("once")?.[0] ?? crypto.randomUUID()
+  const context = { language, filled, chosen, max_file_bytes }
+  const encoding = fields.some(({ type }) => type === "file") ? html`enctype="multipart/form-data"` : ""
   const body = html`<h1>${input.prompt}</h1>
 ${wrong ? html`<div role="alert" class="faults"><p>${say(language, "page_wrong")}</p><ul>${named}</ul></div>` : ""}
 ${input.expires_at ? html`<p class="hint">${say(language, "page_until", { time: shownTime(input.expires_at) })}</p>` : ""}
-<form method="post" accept-charset="utf-8">
+<form method="post" accept-charset="utf-8" ${encoding}>
 <input type="hidden" name="once" value="${once}">
-${fields.map((field, place) => fieldHtml(field, { place, language, filled, fault: faultOf(field.key) }))}
+${fields.map((field, place) => fieldHtml(field, { ...context, place, fault: faultOf(field.key) }))}
 <button type="submit">${say(language, "page_send")}</button>
 </form>`
   return page(c, title, body, wrong ? 422 : 200)
@@ -103,13 +104,18 @@ const linkWords: Partial<Record<ErrorCode, { sentence: Sentence; status?: Status
   id_conflict: { sentence: "page_closed" },
   session_ended: { sentence: "page_closed" },
   question_expired: { sentence: "page_expired" },
+  bad_request: { sentence: "page_unreadable" },
+  frame_too_large: { sentence: "rest_frame_too_large" },
+  rate_limited: { sentence: "rest_rate_limited" },
 }
 
 /** A refusal as a plain sentence. */
 export function refusalPage(c: Context<Env>, error: ChatError): Promise<Response> {
   const { language } = c.var
   const own = linkWords[error.code]
-  const sentence = own ? say(language, own.sentence) : describe(error, language).message
+  const { retry_after_ms } = error
+  if (retry_after_ms !== undefined) c.header("Retry-After", String(Math.ceil(retry_after_ms / 1000)))
+  const sentence = own ? say(language, own.sentence, error.params) : describe(error, language).message
   return notice(c, sentence, own?.status ?? statusOf(errorTable[error.code].http))
 }
 

@@ -1,9 +1,10 @@
 // The REST side: what every request passes, in order, then the routes. Each answer is described in protocol/rest.ts.
-import { Hono } from "hono"
+import { type Context, Hono } from "hono"
 import { bodyLimit } from "hono/body-limit"
 import type { Principal } from "../auth/token.ts"
 import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
+import type { HeldFiles } from "../files/held.ts"
 import type { FileKeeper } from "../files/keeper.ts"
 import type { Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
@@ -13,8 +14,10 @@ import type { InterruptResult, Service, Status } from "../protocol/server-frame.
 import type { ChatType, Session } from "../protocol/session.ts"
 import type { Config } from "../settings.ts"
 import type { Database } from "../store/database.ts"
-import { type Env, refuse } from "./answer.ts"
+import { type Env, errorOf, refuse } from "./answer.ts"
 import { answerLinkRoutes } from "./answer-link.ts"
+import { refusalPage } from "./answer-page.ts"
+import { isMultipart } from "./answer-upload.ts"
 import { bearer } from "./bearer.ts"
 import { docsRoutes } from "./docs.ts"
 import { exportRoute } from "./export.ts"
@@ -80,6 +83,7 @@ export interface AppDeps {
   readonly db: Database
   readonly chat: ChatPort
   readonly files: FileKeeper
+  readonly held: HeldFiles
   /** Signs the tokens. */
   readonly secret: Uint8Array
   readonly clock: Clock
@@ -93,7 +97,7 @@ const maxBodyBytes = 1_048_576
 
 export function createApp(deps: AppDeps) {
   const app = new Hono<Env>()
-  app.onError((fault, c) => refuse(c, fault))
+  app.onError((fault, c) => (c.var.route?.page ? refusalPage(c, errorOf(fault)) : refuse(c, fault)))
   app.use(requestContext(deps))
   app.use(secureHeaders)
   app.use(crossOrigin(deps.config.chat))
@@ -101,8 +105,7 @@ export function createApp(deps: AppDeps) {
   app.use(bearer(deps))
   app.use(pace(deps))
   const limited = bodyLimit({ maxSize: maxBodyBytes, onError: bodyTooLarge })
-  // A form has a limit of its own, and goes past here piece by piece.
-  app.use((c, next) => (c.var.route?.form ? next() : limited(c, next)))
+  app.use((c, next) => (isReadInPieces(c) ? next() : limited(c, next)))
   return (
     app
       .route("/", sessionRoutes(deps))
@@ -126,6 +129,12 @@ export function createApp(deps: AppDeps) {
 
 /** For Hono's typed client: `hc<AppType>(url)`. */
 export type AppType = ReturnType<typeof createApp>
+
+/** Such a form has limits of its own. */
+function isReadInPieces(c: Context<Env>): boolean {
+  const { route } = c.var
+  return route?.form !== undefined || (route?.page === true && isMultipart(c))
+}
 
 function bodyTooLarge(): never {
   throw new ChatError("frame_too_large", { params: { limit: maxBodyBytes } })

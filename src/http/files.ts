@@ -3,7 +3,7 @@ import { type Context, Hono } from "hono"
 import { z } from "zod"
 import { ownerFor, reachFor } from "../auth/rights.ts"
 import { ChatError } from "../errors.ts"
-import { formOverhead, readForm } from "../files/form.ts"
+import { badForm, formOverhead, readForm } from "../files/form.ts"
 import { notFound } from "../files/keeper.ts"
 import { contentDisposition } from "../files/name.ts"
 import type { ByteRange } from "../files/storage.ts"
@@ -23,15 +23,19 @@ export function fileRoutes({ db, files, config }: Pick<AppDeps, "db" | "files" |
   const limit = config.files.max_bytes
   return new Hono<ChatEnv>()
     .post(uploadFile.path, valid("query", uploadFile.query), async (c) => {
-      const { body } = c.req.raw
       if (Number(c.req.header("Content-Length") ?? 0) > limit + formOverhead) {
         throw new ChatError("file_too_large", { params: { limit } })
       }
-      if (!body) throw new ChatError("bad_request", { params: { problem: "form" } })
-      const kept = await readForm(c.req.header("Content-Type") ?? "", body, ({ chunks, ...claim }) =>
-        files.keep(c.var.principal.user_id, claim, chunks),
-      )
-      return answer(c, storedFile(kept), 201)
+      const { user_id } = c.var.principal
+      const kept: FileRow[] = []
+      await readForm(c.req.raw, { parts: 1, dropped: 0 }, async ({ name, filename = "", declared, chunks }) => {
+        if (name !== "file") throw badForm()
+        kept.push(await files.keep({ user_id }, { name: filename, declared }, chunks))
+        return undefined
+      })
+      const [file] = kept
+      if (!file) throw badForm()
+      return answer(c, storedFile(file), 201)
     })
     .get(listFiles.path, valid("query", listFiles.query), async (c) => {
       const { user_id, cursor, limit } = c.req.valid("query")

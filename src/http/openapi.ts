@@ -92,10 +92,10 @@ const contentRequest = request.extend({
   Range: z.string().optional().describe("One range of bytes: `bytes=0-1023`."),
   "If-None-Match": z.string().optional().describe("The ETag of an earlier answer."),
 })
+const fieldsOfPage = { type: "object" as const, additionalProperties: true, description: "The fields of the page." }
 const pageForm = {
-  "application/x-www-form-urlencoded": {
-    schema: { type: "object" as const, additionalProperties: true, description: "The fields of the page." },
-  },
+  "application/x-www-form-urlencoded": { schema: fieldsOfPage },
+  "multipart/form-data": { schema: fieldsOfPage },
 }
 const headers = z.object({ "X-Trace-Id": z.string() })
 const retryHeaders = headers.extend({

@@ -56,6 +56,18 @@ export const FileField = z.object({
     .max(50)
     .optional(),
 })
+export type FileField = z.infer<typeof FileField>
+
+/** Files in the answer to one field with `multiple`: as many as a file message may have. */
+export const maxFiles = 10
+
+/** May a file of this type, found by its content, be the field's value? */
+export function takesType({ accept }: Pick<FileField, "accept">, mime_type: string): boolean {
+  const type = mime_type.toLowerCase()
+  const takes = (one: string) => (one.endsWith("/*") ? type.startsWith(one.slice(0, -1)) : type === one)
+  return accept === undefined || accept.some((one) => takes(one.toLowerCase()))
+}
+
 /** Something to be agreed to. The answer is `true` or `false`, or `{ approved, value?, comment? }`. */
 export const ConfirmField = z.object({
   type: z.literal("confirm"),

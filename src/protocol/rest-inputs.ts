@@ -102,6 +102,8 @@ export const inputRoutes = {
   sendInput: route("post", "/chat/inputs/:input_id/answer", {
     ...byLink,
     summary: "Take that page's form",
-    errors: [...byLink.errors, ...refusalsOfAnswers],
+    description:
+      "Its files, in multipart/form-data, are kept in the name of who made the link, and only for this answer. What is wrong with the answer or a file comes back in the form, with what was filled in and the files that were kept (422).",
+    errors: [...byLink.errors, ...refusalsOfAnswers, "frame_too_large", "rate_limited"],
   }),
 }

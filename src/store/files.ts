@@ -1,6 +1,6 @@
 // The rows of files: ownership is part of the WHERE. Their content lies elsewhere (files/). What is deleted leaves no row, so that
 // nobody can make the counting slow for ever.
-import { and, desc, eq, inArray, sql } from "drizzle-orm"
+import { and, desc, eq, inArray, isNull, or, sql } from "drizzle-orm"
 import type { Owner } from "../auth/rights.ts"
 import type { FilePart } from "../protocol/message.ts"
 import type { Database } from "./database.ts"
@@ -19,10 +19,10 @@ export function fileOf({ id, name, mime_type, size, sha256 }: FileRow) {
 
 /** Writes the row, if its owner has room for it: counted in the same statement, so that two at once cannot both take the last place. */
 export async function insertFile(db: Database, row: FileRow, limits: FileLimits): Promise<boolean> {
-  const { id, user_id, name, mime_type, size, sha256, create_time } = row
+  const { id, user_id, name, mime_type, size, sha256, create_time, held_for } = row
   const done = await db.orm.run(sql`
-insert into files (id, user_id, name, mime_type, size, sha256, create_time)
-select ${id}, ${user_id}, ${name}, ${mime_type}, ${size}, ${sha256}, ${create_time}
+insert into files (id, user_id, name, mime_type, size, sha256, create_time, held_for)
+select ${id}, ${user_id}, ${name}, ${mime_type}, ${size}, ${sha256}, ${create_time}, ${held_for}
 from (select count(*) as number, coalesce(sum(size), 0) as bytes from files
   where user_id = ${user_id})
 where number < ${limits.max_files_per_user} and bytes + ${size} <= ${limits.max_bytes_per_user}`)
@@ -46,12 +46,19 @@ export async function findFile(db: Database, owner: Owner, id: string): Promise<
   return (await found.limit(1))[0]
 }
 
-/** Those of `ids` that are the user's own, in no order. */
-export function ownFiles(db: Database, user_id: number, ids: readonly string[]): Promise<FileRow[]> {
+/** Those of `ids` that are the user's own, in no order; of those that are held for a question, this one's. */
+export function ownFiles(db: Database, user_id: number, ids: readonly string[], input_id?: string): Promise<FileRow[]> {
+  const free = isNull(files.held_for)
   return db.orm
     .select()
     .from(files)
-    .where(and(inArray(files.id, [...ids]), ownFile(user_id)))
+    .where(
+      and(
+        inArray(files.id, [...ids]),
+        ownFile(user_id),
+        input_id === undefined ? free : or(free, eq(files.held_for, input_id)),
+      ),
+    )
 }
 
 /** Which of `ids` have a row, whoever's. */

@@ -186,7 +186,6 @@ export const files = sqliteTable(
   "files",
   {
     id: text().primaryKey(),
-    /** Whose it is. */
     user_id: integer().notNull(),
     name: text().notNull(),
     mime_type: text().notNull(),
@@ -196,8 +195,13 @@ export const files = sqliteTable(
     sha256: text().notNull(),
     create_time: text().notNull(),
     deleted_at: text(),
+    /** The question by whose link it came, until its answer is kept; null: it stays until somebody deletes it. */
+    held_for: text(),
   },
-  (table) => [index("files_owner").on(table.user_id, table.create_time, table.id)],
+  (table) => [
+    index("files_owner").on(table.user_id, table.create_time, table.id),
+    index("files_held").on(table.held_for).where(sql`held_for is not null`),
+  ],
 )
 
 /** Checkpoints of graphs (handlers/graph-checkpoints.ts). */

@@ -274,6 +274,31 @@ test("a question with fields is asked field by field; a wrong line is told and a
   expect(parts).toMatchObject([{ type: "input", answer: { size: 7, colour: "g" } }])
 })
 
+test("of a form that is refused only the wrong field is asked for again", async () => {
+  const bot = scriptedHandler()
+  await using server = await startTestServer({ handlers: { bot: bot.handler } })
+  await using person = new Person(server)
+  await person.sees("/help")
+  person.say("begin")
+  const fields = [
+    { type: "text" as const, key: "name" },
+    { type: "number" as const, key: "size", max: 5 },
+    { type: "text" as const, key: "note", required: false },
+  ]
+  void (await bot.run()).yield({ type: "question", prompt: "Three things, please.", fields })
+  await person.sees("name:")
+  person.say("Ann")
+  await person.sees("size (a number):")
+  person.say("7")
+  await person.sees("note (may be left empty):")
+  person.say("as it was")
+  await person.sees("size: must be 5 or less")
+  await person.sees("size (a number):")
+  person.say("5")
+  const { parts } = (await bot.run()).context.message
+  expect(parts).toMatchObject([{ type: "input", answer: { name: "Ann", size: 5, note: "as it was" } }])
+})
+
 test("a question that waited is asked again by whoever opens the chat; --type chooses the kind of chat", async () => {
   const bot = scriptedHandler()
   const flows = [{ handler: "bot", chat_type: "WORKFLOW" }]

@@ -62,3 +62,12 @@ test("an empty line leaves a field to its default, and a refusal may say why", a
   expect(form.prompt).toContain('"to": "x"')
   expect(await answered(form, "no, not today")).toEqual({ sure: { approved: false, comment: "not today" } })
 })
+
+test("what the service finds wrong is asked for again, and nothing else: what was right is kept", async () => {
+  const form = formOf({ type: "text", key: "name" }, { type: "number", key: "age" }, { type: "file", key: "paper" })
+  await answered(form, "Ann", "7", "a.pdf")
+  expect(form.reopen(["age", "unknown"])).toBe(true)
+  expect([form.answer, form.prompt]).toEqual([undefined, "age (a number):"])
+  expect(await answered(form, "8")).toEqual({ name: "Ann", age: 8, paper: ["file of a.pdf"] })
+  expect(form.reopen(["unknown"])).toBe(false)
+})

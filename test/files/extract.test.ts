@@ -19,7 +19,7 @@ async function openTestFiles(settings: Record<string, string> = {}) {
     filesFor,
     async keep(content: Bytes, name: string): Promise<string> {
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
-      return (await keeper.keep(1, { name }, [bytes])).id
+      return (await keeper.keep({ user_id: 1 }, { name }, [bytes])).id
     },
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }

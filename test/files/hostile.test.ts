@@ -1,6 +1,5 @@
 // Files that were made to do harm: each is refused with a reason, memory stays flat, nothing is left behind, the service goes on.
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { resolveSecret } from "../../src/auth/secret.ts"
 import { issueToken } from "../../src/auth/token.ts"
@@ -10,6 +9,7 @@ import { startTestServer } from "../support/server.ts"
 import { noSqld, startSqld } from "../support/sqld.ts"
 import { until } from "../support/until.ts"
 import { docxFrame, docxOf, zipOf, zipOfMany } from "./archives.ts"
+import { pour as pourForm } from "./pour.ts"
 import { type Bytes, filesIn, formOf, keep, png, streamOf, upload } from "./support.ts"
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -28,8 +28,6 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]()
 })
 
-const rssOf = (pid: number) => Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096
-
 /** Resolves when there are so many files, drafts included. */
 function untilThere(path: string, number: number): Promise<void> {
   let seen = -1
@@ -41,59 +39,32 @@ function untilThere(path: string, number: number): Promise<void> {
   }, `${number} files`)
 }
 
-/** Sends a form of `megabytes` by hand and gives the status line and code that came, how much was sent, and the highest RSS seen. */
+/** Sends a form of `megabytes` by hand; `code` is the refusal's. */
 async function pour(head: readonly string[], megabytes: number, { chunked }: { chunked: boolean }) {
-  const { port, hostname, host } = new URL(service.url)
-  const socket = connect(Number(port), hostname)
-  const before = rssOf(service.pid)
-  let answer = ""
-  let sent = 0
-  let peak = 0
-  socket.on("data", (bytes) => {
-    answer += bytes.toString()
-  })
-  const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()).on("error", () => undefined))
-  const lines = ["POST /chat/file HTTP/1.1", `Host: ${host}`, `Authorization: Bearer ${token}`, ...head]
-  socket.write(`${lines.join("\r\n")}\r\n\r\n`)
-  const piece = Buffer.alloc(1_048_576, "a")
-  const write = (bytes: Buffer | string) => {
-    if (chunked) socket.write(`${bytes.length.toString(16)}\r\n`)
-    const free = socket.write(bytes)
-    if (chunked) socket.write("\r\n")
-    sent += bytes.length
-    return free
-  }
-  write('--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n')
-  while (sent < megabytes * 1_048_576 && !socket.destroyed) {
-    if (!write(piece)) await Promise.race([new Promise((resolve) => socket.once("drain", resolve)), closed])
-    peak = Math.max(peak, rssOf(service.pid) - before)
-    // A person stops when the answer is no; an attacker does not.
-  }
-  await until(() => answer.includes('"code"') || socket.destroyed, "the answer")
-  socket.destroy()
-  await closed
-  return { status: answer.split("\r\n")[0], code: /"code":"(\w+)"/.exec(answer)?.[1], sent, peak }
+  const request = { path: "/chat/file", head: [`Authorization: Bearer ${token}`, ...head], name: "file" }
+  const { answer, ...poured } = await pourForm({ service, ...request, megabytes, chunked, sign: '"code"' })
+  return { ...poured, code: /"code":"(\w+)"/.exec(answer)?.[1] }
 }
 
 const form = "Content-Type: multipart/form-data; boundary=b"
 const refused = { status: "HTTP/1.1 413 Payload Too Large", code: "file_too_large" }
 
 test("a stream of 1 GB without a length is refused at the limit, and what still comes takes no memory", async () => {
-  const { peak, ...answer } = await pour([form, "Transfer-Encoding: chunked"], 1024, { chunked: true })
+  const { peak, ...answer } = await pour(["Transfer-Encoding: chunked"], 1024, { chunked: true })
   expect(answer).toMatchObject(refused)
   expect(peak).toBeLessThan(80e6)
   await untilThere(folder.path, 0)
 })
 
 test("1 GB that says so is refused before any of it is read", async () => {
-  const { peak, ...answer } = await pour([form, `Content-Length: ${2 ** 30}`], 1024, { chunked: false })
+  const { peak, ...answer } = await pour([`Content-Length: ${2 ** 30}`], 1024, { chunked: false })
   expect(answer).toMatchObject(refused)
   expect(peak).toBeLessThan(80e6)
   await untilThere(folder.path, 0)
 })
 
 test("a length that is a lie: what comes beyond it is no request, and the connection ends", async () => {
-  const { code, sent } = await pour([form, "Content-Length: 1000"], 1024, { chunked: false })
+  const { code, sent } = await pour(["Content-Length: 1000"], 1024, { chunked: false })
   // The refusal may be lost with the connection.
   expect(["bad_request", undefined]).toContain(code)
   expect(sent).toBeLessThan(2 ** 29)

@@ -148,6 +148,11 @@ test.each([
   ["nothing", `multipart/form-data; boundary=${boundary}`, ""],
   ["another part", `multipart/form-data; boundary=${boundary}`, part("hi", 'form-data; name="text"')],
   ["two parts", `multipart/form-data; boundary=${boundary}`, `${part("hi")}${part("ho")}--${boundary}--\r\n`],
+  [
+    "a large part that is no form-data",
+    `multipart/form-data; boundary=${boundary}`,
+    `${part("x".repeat(200_000), "attachment; name=file")}--${boundary}--\r\n`,
+  ],
   ["a form that breaks off", `multipart/form-data; boundary=${boundary}`, part("hi")],
   ["a form that breaks off in the headers", `multipart/form-data; boundary=${boundary}`, `--${boundary}\r\nContent-`],
   ["a part without a name", `multipart/form-data; boundary=${boundary}`, part("hi", "form-data")],

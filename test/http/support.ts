@@ -58,9 +58,9 @@ export async function testApp(over: { chat?: Partial<Config["chat"]>; clock?: Cl
   const defaults = loadConfig({})
   const log = collectingLog(lines)
   const clock = over.clock ?? testClock
-  const files = openFiles({ ...defaults, data_dir: db.folder }, { db, clock, log }).keeper
+  const files = openFiles({ ...defaults, data_dir: db.folder }, { db, clock, log })
   const app = createApp({
-    ...{ db, chat, files, secret, clock, log },
+    ...{ db, chat, files: files.keeper, held: files.held, secret, clock, log },
     flows: () => [],
     config: { ...defaults, chat: { ...defaults.chat, ...over.chat } },
     instance: "test-1",

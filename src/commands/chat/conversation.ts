@@ -93,7 +93,7 @@ export class Conversation {
       return true
     }
     this.#form = null
-    return this.say({ kind: "input", input_id: form.input_id, answer: { ...form.answer } })
+    return this.say({ kind: "input", input_id: form.input_id, answer: { ...form.answer } }, form)
   }
 
   /** Looks whether the bot asks something with fields, that is not being answered yet. */
@@ -104,8 +104,15 @@ export class Conversation {
     if (this.#form) this.#screen.line(this.#form.prompt)
   }
 
+  /** What was wrong in a form is asked for again, the rest of it is kept. */
+  #askAgain(form: Form, keys: readonly string[]): void {
+    if (this.#chat.question?.input_id !== form.input_id || !form.reopen(keys)) return
+    this.#form = form
+    this.#screen.line(form.prompt)
+  }
+
   /** Resolves when it has been answered: false when it was refused or the answer failed. Says why by itself. */
-  async say(said: string | Say): Promise<boolean> {
+  async say(said: string | Say, form?: Form): Promise<boolean> {
     const id = crypto.randomUUID()
     const exchanges = this.#exchanges
     const answered = exchanges.begin(id)
@@ -115,8 +122,13 @@ export class Conversation {
       exchanges.fail(id)
       if (error instanceof ClientError && error.code === "closed") return false
       this.#screen.note(`[not sent: ${error instanceof Error ? error.message : String(error)}]`)
-      if (error instanceof ClientError)
-        for (const [key, problem] of Object.entries(error.fields ?? {})) this.#screen.note(`  ${key}: ${problem}`)
+      const faults = Object.entries(error instanceof ClientError ? (error.fields ?? {}) : {})
+      for (const [key, problem] of faults) this.#screen.note(`  ${key}: ${problem}`)
+      if (form)
+        this.#askAgain(
+          form,
+          faults.map(([key]) => key),
+        )
       this.#ask(this.#chat.question)
       this.#sink.changed()
     }

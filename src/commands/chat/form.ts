@@ -11,32 +11,41 @@ export class Form {
   readonly #fields: readonly Field[]
   readonly #upload: Upload
   readonly #answer: Record<string, Json> = {}
-  #at = 0
+  /** Those that are asked still; the first is open. */
+  #left: readonly Field[]
 
   constructor({ input_id, fields }: Question, upload: Upload) {
     this.input_id = input_id
     this.#fields = fields
+    this.#left = fields
     this.#upload = upload
   }
 
   /** Undefined while a field is open. */
   get answer(): Readonly<Record<string, Json>> | undefined {
-    return this.#at < this.#fields.length ? undefined : this.#answer
+    return this.#left.length > 0 ? undefined : this.#answer
   }
 
   /** What to type next. */
   get prompt(): string {
-    const field = this.#fields[this.#at]
+    const [field] = this.#left
     return field ? promptOf(field) : ""
   }
 
   /** Takes a line for the field that is open. Rejects with Error when it cannot be its value: the field stays open. */
   async take(line: string): Promise<void> {
-    const field = this.#fields[this.#at]
+    const [field, ...others] = this.#left
     if (!field) return
     const value = await typed(field, line.trim(), this.#upload)
     if (value !== undefined) this.#answer[field.key] = value
-    this.#at += 1
+    this.#left = others
+  }
+
+  /** Asks for these fields again and keeps the others. False: none of them is there. */
+  reopen(keys: readonly string[]): boolean {
+    this.#left = this.#fields.filter(({ key }) => keys.includes(key))
+    for (const { key } of this.#left) delete this.#answer[key]
+    return this.#left.length > 0
   }
 }
 
