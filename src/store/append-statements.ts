@@ -5,6 +5,7 @@ import type { Append } from "./append.ts"
 import { threadStatements } from "./graph-statements.ts"
 import { jsonParameter } from "./json.ts"
 import { isCounted, isRatable, ratingStatements } from "./rating-statements.ts"
+import { updateSessions } from "./session-statement.ts"
 
 // SQLite renders a json_each value anew each time it is named (3.45): without `materialized` a batch takes three times as long.
 const appends = "with a as materialized (select value from json_each(?1))"
@@ -79,11 +80,23 @@ from a
 join sessions s on s.id = a.value ->> 'session_id'
 join json_each(a.value, '$.events') e
 where (s.deleted_at is null or a.value ->> '$.end_turn.id' = a.value ->> '$.guard.fence.turn_id')
-${needed.map((name) => `and ${conditions[name]}\n`).join("")}returning session_id, seq`
+${needed.map((name) => `and ${conditions[name]}`).join("\n")}`
 }
 
-const columns = `id, session_id, chat_id, flow_id, chat_type, user_id, kind, state, message, extra, source, turn_id,
-  client_id, liked, create_time, deleted_at`.split(/,\s+/)
+const always = [
+  "id",
+  "session_id",
+  "chat_id",
+  "flow_id",
+  "chat_type",
+  "user_id",
+  "is_bot",
+  "kind",
+  "state",
+  "create_time",
+]
+/** Left out where all messages of a batch have what a row has by itself: to look for them takes a tenth of the statement's time. */
+const often = ["message", "extra", "source", "turn_id", "client_id", "liked", "deleted_at"] as const
 
 // The answer that the conversation has come to, given or still to come: of the turn that is open for the question in `head`
 // (it may be asked once more), else of its own.
@@ -96,13 +109,17 @@ const followed = `case when m.value ->> 'follows' is null then m.value ->> 'repl
   when m.value ->> 'follows' = 'head' then iif(s.head is null, null, ${headAnswer})
   else (select t.answer_id from inputs i join turns t on t.id = i.turn_id where i.id = m.value ->> 'follows') end`
 
-const insertMessages = `with m as materialized (select value from json_each(?1))
-insert into messages (${columns.join(", ")}, reply_to, is_bot, parts, usage, seq)
+function insertMessages(batch: readonly Append[]): string {
+  const messages = batch.flatMap((append) => append.messages)
+  const columns = [...always, ...often.filter((column) => messages.some((message) => message[column]))]
+  return `with m as materialized (select value from json_each(?1))
+insert into messages (${columns.join(", ")}, reply_to, parts, usage, seq)
 select ${columns.map((column) => `m.value ->> '${column}'`).join(", ")},
-  ${followed}, m.value ->> 'is_bot', m.value -> 'parts', nullif(m.value -> 'usage', 'null'), x.seq
+  ${followed}, m.value -> 'parts', ${messages.some(({ usage }) => usage) ? "nullif(m.value -> 'usage', 'null')" : "null"}, x.seq
 from m
 join sessions s on s.id = m.value ->> 'session_id'
 join events x on x.session_id = s.id and x.seq > s.last_seq and x.ref = m.value ->> 'id' and x.kind in ('message', 'result')`
+}
 
 const endTurns = `${appends}
 update turns set state = j.value ->> '$.end_turn.state', end_time = j.value ->> 'create_time',
@@ -176,32 +193,6 @@ from (select s.id as session_id, m.value as id, a.value ->> 'create_time' as at 
   join json_each(a.value, '$.delete_messages') m) d
 where messages.id = d.id and +messages.session_id = d.session_id and messages.deleted_at is null`
 
-const rarely = ["topic", "logo", "deleted_at"] as const
-const setRarely = `topic = case when json_type(j.value, '$.session.topic') is null then topic else j.value ->> '$.session.topic' end,
-  logo = case when json_type(j.value, '$.session.logo') is null then logo else j.value ->> '$.session.logo' end,
-  deleted_at = coalesce(j.value ->> '$.session.deleted_at', deleted_at),
-  `
-
-// `ended` is final. A session is `running` for as long as one of its turns is, whatever ended just now; and it waits for
-// input for as long as a question is open, also when a turn between did not ask it.
-const updateSessions = (batch: readonly Append[]) => `${appends}
-update sessions set
-  last_seq = last_seq + json_array_length(j.value, '$.events'),
-  state = case
-    when state = 'ended' or j.value ->> '$.session.state' = 'ended' then 'ended'
-    when exists (select 1 from turns t where t.session_id = sessions.id and t.state in ('queued', 'running')
-      and +t.state = 'running') then 'running'
-    when j.value ->> '$.session.state' in ('completed', 'interrupted')
-      and exists (select 1 from inputs i where i.session_id = sessions.id and i.closed_at is null) then 'waiting_input'
-    else coalesce(j.value ->> '$.session.state', state) end,
-  head = case when json_type(j.value, '$.session.head') is null
-    or j.value ->> '$.session.head_from' is not null and (head is not j.value ->> '$.session.head_from' or exists (
-      select 1 from turns t where t.session_id = sessions.id and t.state in ('queued', 'running') and +t.message_id = head))
-    then head else j.value ->> '$.session.head' end,
-  lifecycle = case when lifecycle = 'ended' then 'ended' else coalesce(j.value ->> '$.session.lifecycle', lifecycle) end,
-  ${batch.some(({ session }) => session && rarely.some((field) => field in session)) ? setRarely : ""}update_time = j.value ->> 'create_time'
-from (select a.value ${accepted}) j where sessions.id = j.value ->> 'session_id'`
-
 // What a graph kept of a chat goes with it (handlers/graph/position.ts: each turn has a thread of its own).
 const threadsGone = threadStatements(`${appends} select t.id ${accepted} join turns t on t.session_id = s.id
   where a.value ->> '$.session.deleted_at' is not null`)
@@ -235,7 +226,7 @@ const steps = {
   questions_gone: { sql: ratings.unask, needed: (append: Append) => append.delete_messages !== undefined },
   threads: { sql: threadsGone.checkpoints, needed: isGone },
   thread_writes: { sql: threadsGone.writes, needed: isGone },
-  sessions: { sql: updateSessions, needed: () => true },
+  sessions: { sql: (batch: readonly Append[]) => updateSessions(batch, appends, accepted), needed: () => true },
 }
 
 /** The statements of one batch. No two appends may be of the same session: numbers and guards count on it. */

@@ -107,8 +107,9 @@ export interface ResumeFrom {
   readonly parts: readonly Part[]
 }
 
+/** A query that says these word for word is answered from an index of the few. */
 export const isOpen = sql`state in ('queued', 'running')`
-
+export const isRunning = sql`state = 'running'`
 export const turns = sqliteTable(
   "turns",
   {
@@ -150,9 +151,8 @@ export const turns = sqliteTable(
   },
   (table) => [
     index("turns_order").on(table.session_id, table.seq),
-    // The few that are open, however long the chat is. A query that says `isOpen` word for word is answered from here.
     index("turns_open").on(table.session_id, table.seq).where(isOpen),
-    index("turns_leases").on(table.state, table.lease_expires_at),
+    index("turns_leases").on(table.lease_expires_at).where(isRunning),
   ],
 )
 

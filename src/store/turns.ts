@@ -5,7 +5,7 @@ import { timestamp } from "../clock.ts"
 import type { Database } from "./database.ts"
 import { jsonParameter } from "./json.ts"
 import { rowOf } from "./row-json.ts"
-import { isOpen, type ResumeFrom, sessions, type TurnRow, turns } from "./schema.ts"
+import { isOpen, isRunning, type ResumeFrom, sessions, type TurnRow, turns } from "./schema.ts"
 
 const turnRow = rowOf(turns, "id")
 
@@ -115,9 +115,7 @@ export async function takeOver(db: Database, { instance, now, expires_at, all }:
       generation: sql`${turns.generation} + 1`,
       attempts: sql`${turns.attempts} + 1`,
     })
-    .where(
-      and(eq(turns.state, "running"), all ? sql`${turns.instance} <> ${instance}` : lt(turns.lease_expires_at, now)),
-    )
+    .where(and(isRunning, all ? sql`${turns.instance} <> ${instance}` : lt(turns.lease_expires_at, now)))
     .returning()
 }
 
@@ -138,7 +136,8 @@ export async function takeStranded(db: Database, { instance, expires_at, now }: 
     })
     .where(
       and(
-        eq(turns.state, "queued"),
+        isOpen,
+        sql`+${turns.state} = 'queued'`,
         sql`not exists (select 1 from ${turns} o where o.session_id = ${turns}.session_id and o.state in ('queued', 'running') and o.seq < ${turns}.seq)`,
       ),
     )
@@ -146,7 +145,7 @@ export async function takeStranded(db: Database, { instance, expires_at, now }: 
   const running = db.orm
     .select({ id: turns.session_id })
     .from(turns)
-    .where(and(eq(turns.state, "running"), eq(turns.instance, instance)))
+    .where(and(isRunning, eq(turns.instance, instance)))
   const [taken] = await db.orm.batch([
     take,
     db.orm

@@ -142,7 +142,7 @@ export class Writer {
       const rows = new Map(steps.map(({ step }, place) => [step, results[first + place]?.rows ?? []]))
       first += steps.length
       const appended = appendedOf(rows)
-      for (const { work, resolve } of round) resolve(appended(work.session_id))
+      for (const { work, resolve } of round) resolve(appended(work))
     }
     const ours = new Set(checkpoints.length > 0 ? results.at(-1)?.rows.map((row) => String(row.id)) : [])
     for (const { work, resolve } of checkpoints) resolve(ours.has(work.turn_id))
@@ -180,32 +180,31 @@ function roundsOf(appends: readonly Waiting<Append, Appended>[]): Waiting<Append
   return rounds
 }
 
-/** What came of each append of a round, by its session. */
-function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (session_id: string) => Appended {
-  const of = (step: Step): readonly Row[] => rows.get(step) ?? []
-  const seqs = new Map<string, number[]>()
-  for (const { session_id, seq } of of("events")) {
-    const places = seqs.get(String(session_id))
-    if (places) places.push(Number(seq))
-    else seqs.set(String(session_id), [Number(seq)])
-  }
-  const turns = new Map(of("turns").map((row) => [String(row.session_id), row]))
-  const claims = new Map(of("claims").map((row) => [String(row.session_id), String(row.id)]))
-  const counted = new Map(of("counters").map((row) => [String(row.id), countersOf(row)]))
-  return (session_id) => {
-    const turn = turns.get(session_id)
-    const state = turn?.state
-    const claimed = claims.get(session_id)
-    const counters = counted.get(session_id)
+/** What came of each append of a round. */
+function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (append: Append) => Appended {
+  const by = (step: Step, key: string) => new Map(rows.get(step)?.map((row) => [row[key], row]))
+  const sessions = by("sessions", "id")
+  const turns = by("turns", "session_id")
+  const claims = by("claims", "session_id")
+  const counted = by("counters", "id")
+  return ({ session_id, events }) => {
+    const session = sessions.get(session_id)
+    if (!session) return { seqs: [] }
+    const first = Number(session.last_seq) - events.length + 1
+    const seqs = events.map((_, place) => first + place)
+    const [turn, claimed, counters] = [turns, claims, counted].map((step) => step.get(session_id))
     return {
-      seqs: (seqs.get(session_id) ?? []).sort((a, b) => a - b),
-      ...(state === "running" || state === "queued"
-        ? { turn_state: state, reply_to: turn?.reply_to === null ? null : String(turn?.reply_to) }
-        : {}),
-      ...(claimed === undefined ? {} : { claimed }),
-      ...(counters === undefined ? {} : { counters }),
+      seqs,
+      ...(turn ? turnOf(turn) : {}),
+      ...(claimed ? { claimed: String(claimed.id) } : {}),
+      ...(counters ? { counters: countersOf(counters) } : {}),
     }
   }
+}
+
+function turnOf({ state, reply_to }: Row): Pick<Appended, "turn_state" | "reply_to"> {
+  if (state !== "running" && state !== "queued") throw new Error(`a new turn is ${String(state)}`)
+  return { turn_state: state, reply_to: reply_to === null ? null : String(reply_to) }
 }
 
 function countersOf({ likes, dislikes, copies }: Row): Counters {

@@ -50,7 +50,7 @@ const statements = [
     count(*) as count, max(value ->> 'at') as at from json_each(?1) group by 1) n where sketch_sessions.id = n.session`,
 ]
 
-let waiting: Waiting[] = []
+const waiting: Waiting[] = []
 let busy = false
 
 async function flush(): Promise<void> {
