@@ -4,7 +4,7 @@ import type { InStatement } from "@libsql/client"
 import type { Append } from "./append.ts"
 import { threadStatements } from "./graph-statements.ts"
 import { jsonParameter } from "./json.ts"
-import { isCounted, isRatable, ratingStatements } from "./rating-statements.ts"
+import { isRatable, ratingStatements } from "./rating-statements.ts"
 import { updateSessions } from "./session-statement.ts"
 
 // SQLite renders a json_each value anew each time it is named (3.45): without `materialized` a batch takes three times as long.
@@ -65,13 +65,8 @@ const conditions: Record<keyof Guarded, string> = {
 }
 
 /** With the conditions that this batch needs: looking for those that it does not takes a third of the statement's time. */
-function insertEvents(batch: readonly Append[]): string {
-  const asked = new Set<string>()
-  for (const append of batch) {
-    for (const name in append.guard) asked.add(name)
-    for (const name in append) asked.add(name)
-  }
-  const needed = (Object.keys(conditions) as (keyof Guarded)[]).filter((name) => asked.has(name))
+function insertEvents(given: Given): string {
+  const needed = (Object.keys(conditions) as (keyof Guarded)[]).filter((name) => given.has(name))
   return `${appends}
 insert into events (session_id, seq, kind, ref, data, trace_id, create_time)
 select s.id, s.last_seq + 1 + e.key, e.value ->> 'kind', e.value ->> 'ref', nullif(e.value -> 'data', 'null'),
@@ -196,38 +191,54 @@ where messages.id = d.id and +messages.session_id = d.session_id and messages.de
 // What a graph kept of a chat goes with it (handlers/graph/position.ts: each turn has a thread of its own).
 const threadsGone = threadStatements(`${appends} select t.id ${accepted} join turns t on t.session_id = s.id
   where a.value ->> '$.session.deleted_at' is not null`)
-const isGone = ({ session }: Append) => session?.deleted_at !== undefined
+
+/** What the appends of a batch say and ask for, by name; `ended` and `gone`: that a session is from now on. */
+type Given = ReadonlySet<keyof Append | keyof Guarded | "ended" | "gone">
+
+function givenIn(batch: readonly Append[]): Given {
+  const given = new Set<string>()
+  for (const append of batch) {
+    for (const name in append) if (append[name as keyof Append] !== undefined) given.add(name)
+    for (const name in append.guard) given.add(name)
+    if (append.session?.state === "ended") given.add("ended")
+    if (append.session?.deleted_at !== undefined) given.add("gone")
+  }
+  if (batch.every(({ messages }) => messages.length === 0)) given.delete("messages")
+  return given as Given
+}
+
+interface StepOf {
+  readonly sql: string | ((batch: readonly Append[], given: Given) => string)
+  /** What makes it necessary. */
+  readonly for: readonly (Given extends ReadonlySet<infer Name> ? Name : never)[]
+}
 
 export type Step = keyof typeof steps
 
 // In this order; a step is left out when no append of the batch needs it.
 const steps = {
-  events: { sql: insertEvents, needed: () => true },
-  messages: { sql: insertMessages, needed: (append: Append) => append.messages.length > 0 },
-  end: { sql: endTurns, needed: (append: Append) => append.end_turn !== undefined },
-  stop: { sql: stopTurns, needed: (append: Append) => append.stop_turn !== undefined },
-  drops: { sql: dropTurns, needed: (append: Append) => append.drop_turns !== undefined },
-  merges: { sql: mergeTurns, needed: (append: Append) => append.merge !== undefined },
-  turns: { sql: insertTurns, needed: (append: Append) => append.new_turn !== undefined },
-  claims: { sql: claimTurns, needed: (append: Append) => append.claim !== undefined },
-  close: {
-    sql: closeInputs,
-    needed: ({ new_input, expire_input, close_question, session }: Append) =>
-      (new_input ?? expire_input ?? close_question) !== undefined || session?.state === "ended",
-  },
-  inputs: { sql: insertInputs, needed: (append: Append) => append.new_input !== undefined },
-  answers: { sql: answerInputs, needed: (append: Append) => append.answer_input !== undefined },
-  edits: { sql: editMessages, needed: (append: Append) => append.edit_message !== undefined },
-  counters: { sql: ratings.count, needed: isCounted },
-  counters_told: { sql: ratings.tell, needed: isCounted },
-  ratings: { sql: ratings.rate, needed: (append: Append) => append.rate_message !== undefined },
-  deletions: { sql: deleteMessages, needed: (append: Append) => append.delete_messages !== undefined },
-  edits_gone: { sql: ratings.forget, needed: (append: Append) => append.delete_messages !== undefined },
-  questions_gone: { sql: ratings.unask, needed: (append: Append) => append.delete_messages !== undefined },
-  threads: { sql: threadsGone.checkpoints, needed: isGone },
-  thread_writes: { sql: threadsGone.writes, needed: isGone },
-  sessions: { sql: (batch: readonly Append[]) => updateSessions(batch, appends, accepted), needed: () => true },
-}
+  events: { sql: (_, given) => insertEvents(given), for: ["events"] },
+  messages: { sql: insertMessages, for: ["messages"] },
+  end: { sql: endTurns, for: ["end_turn"] },
+  stop: { sql: stopTurns, for: ["stop_turn"] },
+  drops: { sql: dropTurns, for: ["drop_turns"] },
+  merges: { sql: mergeTurns, for: ["merge"] },
+  turns: { sql: insertTurns, for: ["new_turn"] },
+  claims: { sql: claimTurns, for: ["claim"] },
+  close: { sql: closeInputs, for: ["new_input", "expire_input", "close_question", "ended"] },
+  inputs: { sql: insertInputs, for: ["new_input"] },
+  answers: { sql: answerInputs, for: ["answer_input"] },
+  edits: { sql: editMessages, for: ["edit_message"] },
+  counters: { sql: ratings.count, for: ["rate_message", "delete_messages"] },
+  counters_told: { sql: ratings.tell, for: ["rate_message", "delete_messages"] },
+  ratings: { sql: ratings.rate, for: ["rate_message"] },
+  deletions: { sql: deleteMessages, for: ["delete_messages"] },
+  edits_gone: { sql: ratings.forget, for: ["delete_messages"] },
+  questions_gone: { sql: ratings.unask, for: ["delete_messages"] },
+  threads: { sql: threadsGone.checkpoints, for: ["gone"] },
+  thread_writes: { sql: threadsGone.writes, for: ["gone"] },
+  sessions: { sql: (batch) => updateSessions(batch, appends, accepted), for: ["events"] },
+} satisfies Record<string, StepOf>
 
 /** The statements of one batch. No two appends may be of the same session: numbers and guards count on it. */
 export function appendStatements(batch: readonly Append[]): { step: Step; statement: InStatement }[] {
@@ -235,11 +246,11 @@ export function appendStatements(batch: readonly Append[]): { step: Step; statem
   // have one array together: what goes to the file's thread is copied, an object once.
   const bodies = [jsonParameter(batch.flatMap(({ messages }) => messages))]
   const heads = [jsonParameter(batch.map((append) => ({ ...append, messages: undefined })))]
-  return (Object.keys(steps) as Step[])
-    .filter((step) => batch.some(steps[step].needed))
-    .map((step) => {
-      const { sql } = steps[step]
+  const given = givenIn(batch)
+  return (Object.entries(steps) as [Step, StepOf][])
+    .filter(([, needed]) => needed.for.some((name) => given.has(name)))
+    .map(([step, { sql }]) => {
       const args = step === "messages" ? bodies : heads
-      return { step, statement: { sql: typeof sql === "string" ? sql : sql(batch), args } }
+      return { step, statement: { sql: typeof sql === "string" ? sql : sql(batch, given), args } }
     })
 }

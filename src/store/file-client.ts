@@ -158,7 +158,8 @@ class FileRow {
 
   constructor(columns: readonly string[], values: readonly unknown[]) {
     this.#values = values
-    for (const [place, column] of columns.entries()) Reflect.set(this, column, values[place])
+    const named = this as unknown as Record<string, unknown>
+    for (let place = 0; place < columns.length; place++) named[columns[place] ?? ""] = values[place]
     for (; FileRow.#places < columns.length; FileRow.#places++) FileRow.#addPlace(FileRow.#places)
   }
 

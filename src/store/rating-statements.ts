@@ -1,12 +1,6 @@
 // What people think of answers, as statements: on the message, and counted on its session. Counted from the change itself,
 // in the commit that makes it, so that nobody's count is lost to somebody else's.
 
-import type { Append } from "./append.ts"
-
-export function isCounted({ rate_message, delete_messages }: Append): boolean {
-  return rate_message !== undefined || delete_messages !== undefined
-}
-
 /** `appends` and `accepted` as in append-statements.ts. */
 export function ratingStatements(appends: string, accepted: string) {
   const rated = `a.value -> '$.rate_message' is not null`
