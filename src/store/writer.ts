@@ -88,26 +88,33 @@ export class Writer {
     if (this.#busy) return
     this.#busy = true
     // The end of this turn of the loop, so that everything that came in with it shares the commit.
-    this.#clock.soon(() => void this.#flush())
+    this.#clock.soon(() => void this.#work())
   }
 
-  async #flush(): Promise<void> {
-    const appends = this.#takeAppends()
-    const checkpoints = this.#takeCheckpoints()
-    try {
-      await this.#commit(appends, checkpoints)
-    } catch (error) {
-      await this.#oneByOne(appends, checkpoints, error)
+  async #work(): Promise<void> {
+    let last = nothing
+    for (;;) {
+      const appends = this.#takeAppends(last.sessions)
+      const checkpoints = this.#takeCheckpoints()
+      if (appends.length + checkpoints.length === 0) break
+      const next = this.#perform(appends, checkpoints)
+      // While the next batch is under way, those of the one before hear what came of theirs: the database does not wait for us.
+      last.settle()
+      last = await next
     }
+    last.settle()
     this.#busy = false
     if (this.#appends.size > 0 || this.#checkpoints.size > 0) this.#wake()
   }
 
-  /** The first of each chat, then the second of those that have one, and so on: a busy chat does not hold up the others. */
-  #takeAppends(): Waiting<Append, Appended>[] {
+  /**
+   * The first of each chat, then the second of those that have one, and so on: a busy chat does not hold up the others. In the
+   * chats of `untold` something was appended, and nobody knows yet.
+   */
+  #takeAppends(untold: ReadonlySet<string>): Waiting<Append, Appended>[] {
     const chosen: WaitingAppend[] = []
-    let lines = [...this.#appends.values().take(batchSize)]
-    for (let round = 0; round < maxRounds && lines.length > 0; round++) {
+    let lines = [...this.#appends].flatMap(([session_id, line]) => (line[0]?.informed && untold.has(session_id) ? [] : [line]))
+    for (let round = 0; round < maxRounds && lines.length > 0 && chosen.length < batchSize; round++) {
       lines = lines.filter((line) => round < line.length && (round === 0 || !line[round]?.informed))
       chosen.push(...lines.flatMap((line) => line[round] ?? []))
     }
@@ -132,20 +139,36 @@ export class Writer {
     return taken
   }
 
-  async #commit(appends: Waiting<Append, Appended>[], checkpoints: Waiting<Checkpoint, boolean>[]): Promise<void> {
+  /** Resolves when the database has answered; whoever waits is told by `settle`. */
+  async #perform(appends: Waiting<Append, Appended>[], checkpoints: Waiting<Checkpoint, boolean>[]): Promise<Committed> {
+    try {
+      const settle = await this.#commit(appends, checkpoints)
+      return { settle, sessions: new Set(appends.map(({ work }) => work.session_id)) }
+    } catch (error) {
+      await this.#oneByOne(appends, checkpoints, error)
+      return nothing
+    }
+  }
+
+  async #commit(
+    appends: Waiting<Append, Appended>[],
+    checkpoints: Waiting<Checkpoint, boolean>[],
+  ): Promise<Committed["settle"]> {
     const rounds = roundsOf(appends).map((round) => ({ round, steps: appendStatements(round.map(({ work }) => work)) }))
     const statements = rounds.flatMap(({ steps }) => steps.map(({ statement }) => statement))
     if (checkpoints.length > 0) statements.push(checkpointStatement(checkpoints.map(({ work }) => work)))
     const results = await this.#db.client.batch(statements, "write")
-    let first = 0
-    for (const { round, steps } of rounds) {
-      const rows = new Map(steps.map(({ step }, place) => [step, results[first + place]?.rows ?? []]))
-      first += steps.length
-      const appended = appendedOf(rows)
-      for (const { work, resolve } of round) resolve(appended(work))
+    return () => {
+      let first = 0
+      for (const { round, steps } of rounds) {
+        const rows = new Map(steps.map(({ step }, place) => [step, results[first + place]?.rows ?? []]))
+        first += steps.length
+        const appended = appendedOf(rows)
+        for (const { work, resolve } of round) resolve(appended(work))
+      }
+      const ours = new Set(checkpoints.length > 0 ? results.at(-1)?.rows.map((row) => String(row.id)) : [])
+      for (const { work, resolve } of checkpoints) resolve(ours.has(work.turn_id))
     }
-    const ours = new Set(checkpoints.length > 0 ? results.at(-1)?.rows.map((row) => String(row.id)) : [])
-    for (const { work, resolve } of checkpoints) resolve(ours.has(work.turn_id))
   }
 
   /** A batch failed. Unless the database is out of reach, one append is to blame: let it fail alone. */
@@ -159,12 +182,21 @@ export class Writer {
       for (const { reject } of [...appends, ...checkpoints]) reject(storeError(error))
       return
     }
+    const told = (settle: Committed["settle"]) => settle()
     for (const append of appends)
-      await this.#commit([append], []).catch((fault: unknown) => append.reject(storeError(fault)))
+      await this.#commit([append], []).then(told, (fault: unknown) => append.reject(storeError(fault)))
     for (const checkpoint of checkpoints)
-      await this.#commit([], [checkpoint]).catch((fault: unknown) => checkpoint.reject(storeError(fault)))
+      await this.#commit([], [checkpoint]).then(told, (fault: unknown) => checkpoint.reject(storeError(fault)))
   }
 }
+
+/** What the database has answered, and nobody has heard yet. */
+interface Committed {
+  readonly sessions: ReadonlySet<string>
+  settle(): void
+}
+
+const nothing: Committed = { sessions: new Set(), settle: () => undefined }
 
 /** In order, each with at most one append of a chat: its guards and numbers hold after what the rounds before left. */
 function roundsOf(appends: readonly Waiting<Append, Appended>[]): Waiting<Append, Appended>[][] {
@@ -203,8 +235,7 @@ function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (append: Append) =
 }
 
 function turnOf({ state, reply_to }: Row): Pick<Appended, "turn_state" | "reply_to"> {
-  if (state !== "running" && state !== "queued") throw new Error(`a new turn is ${String(state)}`)
-  return { turn_state: state, reply_to: reply_to === null ? null : String(reply_to) }
+  return { turn_state: state === "running" ? state : "queued", reply_to: reply_to === null ? null : String(reply_to) }
 }
 
 function countersOf({ likes, dislikes, copies }: Row): Counters {
