@@ -86,7 +86,8 @@ function policyFor(deps: AskDeps, incoming: Incoming, question: string | undefin
 }
 
 function guardOf(incoming: Incoming, plan: Plan, question: string | undefined): Guard {
-  return { ...guardOfSaid(incoming), ...plan.guard, ...(question === undefined ? {} : { question }) }
+  const guard = Object.assign(guardOfSaid(incoming), plan.guard)
+  return question === undefined ? guard : { ...guard, question }
 }
 
 function lineError({ max_open_turns: limit = 0 }: Guard): ChatError {

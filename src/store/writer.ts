@@ -118,7 +118,7 @@ export class Writer {
       lines = lines.filter((line) => round < line.length && (round === 0 || !line[round]?.informed))
       chosen.push(...lines.flatMap((line) => line[round] ?? []))
     }
-    const planned = chosen.slice(0, batchSize).map((waiting) => ({ ...waiting, work: waiting.work() }))
+    const planned = chosen.slice(0, batchSize).map(({ work, resolve, reject }) => ({ work: work(), resolve, reject }))
     const taken = fitting(planned, ({ messages }) => messages.reduce((units, each) => units + unitsOf(each), 0))
     for (const { work } of taken) this.#leave(work.session_id)
     return taken
