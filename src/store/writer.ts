@@ -112,8 +112,9 @@ export class Writer {
    * chats of `untold` something was appended, and nobody knows yet.
    */
   #takeAppends(untold: ReadonlySet<string>): Waiting<Append, Appended>[] {
+    const mayGo = ([session_id, line]: [string, WaitingAppend[]]) => !line[0]?.informed || !untold.has(session_id)
+    let lines = [...this.#appends.entries().filter(mayGo).take(batchSize)].map(([, line]) => line)
     const chosen: WaitingAppend[] = []
-    let lines = [...this.#appends].flatMap(([session_id, line]) => (line[0]?.informed && untold.has(session_id) ? [] : [line]))
     for (let round = 0; round < maxRounds && lines.length > 0 && chosen.length < batchSize; round++) {
       lines = lines.filter((line) => round < line.length && (round === 0 || !line[round]?.informed))
       chosen.push(...lines.flatMap((line) => line[round] ?? []))
@@ -140,7 +141,10 @@ export class Writer {
   }
 
   /** Resolves when the database has answered; whoever waits is told by `settle`. */
-  async #perform(appends: Waiting<Append, Appended>[], checkpoints: Waiting<Checkpoint, boolean>[]): Promise<Committed> {
+  async #perform(
+    appends: Waiting<Append, Appended>[],
+    checkpoints: Waiting<Checkpoint, boolean>[],
+  ): Promise<Committed> {
     try {
       const settle = await this.#commit(appends, checkpoints)
       return { settle, sessions: new Set(appends.map(({ work }) => work.session_id)) }
