@@ -6,8 +6,9 @@ import type { Message } from "../protocol/message.ts"
 import type { ServerFrame } from "../protocol/server-frame.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Append, NewMessage } from "../store/append.ts"
+import type { Appended } from "../store/appended.ts"
 import type { Checkpoint } from "../store/turns.ts"
-import type { Appended, Writer } from "../store/writer.ts"
+import type { Writer } from "../store/writer.ts"
 import { frameOf } from "./frames.ts"
 
 /** What happens; the rest of the append is filled in here. */

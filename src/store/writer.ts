@@ -1,26 +1,12 @@
 // Group commit: one batch in flight; what arrives meanwhile goes into the next. One disk flush or one round trip to the
 // primary serves everybody who waits, and a chat's appends keep their order.
-import type { Row } from "@libsql/client"
 import type { Clock } from "../clock.ts"
-import type { Counters } from "../protocol/session.ts"
 import type { Append, NewMessage } from "./append.ts"
-import { appendStatements, type Step } from "./append-statements.ts"
+import { appendStatements } from "./append-statements.ts"
+import { type Appended, appendedOf } from "./appended.ts"
 import type { Database } from "./database.ts"
 import { isStatementFault, storeError } from "./faults.ts"
 import { type Checkpoint, checkpointStatement } from "./turns.ts"
-
-export interface Appended {
-  /** Places of the append's events, in order. Empty: a guard did not hold, and nothing happened. */
-  readonly seqs: readonly number[]
-  /** Of the new turn. */
-  readonly turn_state?: "queued" | "running"
-  /** Of the new turn's question. */
-  readonly reply_to?: string | null
-  /** The turn that was taken next. */
-  readonly claimed?: string
-  /** Of the session, when the append rated or deleted messages; the `status` among its events says them. */
-  readonly counters?: Counters
-}
 
 interface Waiting<Work, Result> {
   readonly work: Work
@@ -214,36 +200,6 @@ function roundsOf(appends: readonly Waiting<Append, Appended>[]): Waiting<Append
     else rounds.push([append])
   }
   return rounds
-}
-
-/** What came of each append of a round. */
-function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (append: Append) => Appended {
-  const by = (step: Step, key: string) => new Map(rows.get(step)?.map((row) => [row[key], row]))
-  const sessions = by("sessions", "id")
-  const turns = by("turns", "session_id")
-  const claims = by("claims", "session_id")
-  const counted = by("counters", "id")
-  return ({ session_id, events }) => {
-    const session = sessions.get(session_id)
-    if (!session) return { seqs: [] }
-    const first = Number(session.last_seq) - events.length + 1
-    const seqs = events.map((_, place) => first + place)
-    const [turn, claimed, counters] = [turns, claims, counted].map((step) => step.get(session_id))
-    return {
-      seqs,
-      ...(turn ? turnOf(turn) : {}),
-      ...(claimed ? { claimed: String(claimed.id) } : {}),
-      ...(counters ? { counters: countersOf(counters) } : {}),
-    }
-  }
-}
-
-function turnOf({ state, reply_to }: Row): Pick<Appended, "turn_state" | "reply_to"> {
-  return { turn_state: state === "running" ? state : "queued", reply_to: reply_to === null ? null : String(reply_to) }
-}
-
-function countersOf({ likes, dislikes, copies }: Row): Counters {
-  return { likes: Number(likes), dislikes: Number(dislikes), copies: Number(copies) }
 }
 
 /** The first of `waiting` that one batch can hold; at least one, however large it is. */

@@ -1,7 +1,7 @@
 // What appends to one chat add up to, in memory and without SQL: the model that the store is held against.
 import type { Counters, SessionState } from "../../src/protocol/session.ts"
 import type { Append, NewMessage } from "../../src/store/append.ts"
-import type { Appended } from "../../src/store/writer.ts"
+import type { Appended } from "../../src/store/appended.ts"
 
 export interface ModelTurn {
   readonly id: string

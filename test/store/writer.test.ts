@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { ChatError } from "../../src/errors.ts"
-import { type Appended, Writer } from "../../src/store/writer.ts"
+import type { Appended } from "../../src/store/appended.ts"
+import { Writer } from "../../src/store/writer.ts"
 import { everything, openTestDatabase, watched } from "../support/database.ts"
 import { appendOf, messageOf, openChat, questionOf } from "./appends.ts"
 

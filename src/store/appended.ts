@@ -1,0 +1,48 @@
+// What came of an append, as its statements tell it.
+import type { Row } from "@libsql/client"
+import type { Counters } from "../protocol/session.ts"
+import type { Append } from "./append.ts"
+import type { Step } from "./append-statements.ts"
+
+export interface Appended {
+  /** Places of the append's events, in order. Empty: a guard did not hold, and nothing happened. */
+  readonly seqs: readonly number[]
+  /** Of the new turn. */
+  readonly turn_state?: "queued" | "running"
+  /** Of the new turn's question. */
+  readonly reply_to?: string | null
+  /** The turn that was taken next. */
+  readonly claimed?: string
+  /** Of the session, when the append rated or deleted messages; the `status` among its events says them. */
+  readonly counters?: Counters
+}
+
+/** Of each append of a round, from the rows that its steps gave back. */
+export function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (append: Append) => Appended {
+  const by = (step: Step, key: string) => new Map(rows.get(step)?.map((row) => [row[key], row]))
+  const sessions = by("sessions", "id")
+  const turns = by("turns", "session_id")
+  const claims = by("claims", "session_id")
+  const counted = by("counters", "id")
+  return ({ session_id, events }) => {
+    const session = sessions.get(session_id)
+    if (!session) return { seqs: [] }
+    const first = Number(session.last_seq) - events.length + 1
+    const seqs = events.map((_, place) => first + place)
+    const [turn, claimed, counters] = [turns, claims, counted].map((step) => step.get(session_id))
+    return {
+      seqs,
+      ...(turn ? turnOf(turn) : {}),
+      ...(claimed ? { claimed: String(claimed.id) } : {}),
+      ...(counters ? { counters: countersOf(counters) } : {}),
+    }
+  }
+}
+
+function turnOf({ state, reply_to }: Row): Pick<Appended, "turn_state" | "reply_to"> {
+  return { turn_state: state === "running" ? state : "queued", reply_to: reply_to === null ? null : String(reply_to) }
+}
+
+function countersOf({ likes, dislikes, copies }: Row): Counters {
+  return { likes: Number(likes), dislikes: Number(dislikes), copies: Number(copies) }
+}
