@@ -5,13 +5,13 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Client, createClient } from "@libsql/client"
 import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql"
-import { migrate } from "drizzle-orm/libsql/migrator"
 import { type Clock, systemClock } from "../clock.ts"
 import { type Log, silentLog } from "../log.ts"
 import type { Config } from "../settings.ts"
 import { withoutBusyConnections } from "./busy.ts"
 import { type StoreHealth, withHealth, withStoreErrors } from "./faults.ts"
 import { holdLock, LockedError } from "./lock.ts"
+import { applyMigrations } from "./migrations.ts"
 import { Replica } from "./replica.ts"
 import * as schema from "./schema.ts"
 import { withSerialWrites } from "./serial-writes.ts"
@@ -131,8 +131,6 @@ function openAt<T>(name: string, open: () => T): T {
   }
 }
 
-const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url))
-
 /** Applies what is missing of migrations/. Forward only; a database of a newer version is left as it is. */
 export async function migrateDatabase(db: Database): Promise<void> {
   try {
@@ -146,7 +144,7 @@ export async function migrateDatabase(db: Database): Promise<void> {
       await db.client.execute("pragma wal_autocheckpoint = 8000")
     }
     // The second try: other instances may be starting too, and one of them did it in this moment.
-    await migrate(db.orm, { migrationsFolder }).catch(() => migrate(db.orm, { migrationsFolder }))
+    await applyMigrations(db).catch(() => applyMigrations(db))
   } catch (error) {
     throw new DatabaseError(`The database ${db.label} cannot be used: ${messageOf(error)}`, { cause: error })
   }
