@@ -1,6 +1,5 @@
 // A file on its way in: written beside the others while it is counted, hashed and looked at. What is refused was never kept.
 // The draft stays until the row is written: after a crash it names the content that nobody would know of else.
-import { createHash } from "node:crypto"
 import { mkdir, open, readdir, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { ChatError } from "../errors.ts"
@@ -37,7 +36,7 @@ export class Staging {
   }
 
   async #write(path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
-    const hash = createHash("sha256")
+    const hash = new Bun.CryptoHasher("sha256")
     const text = new TextCheck()
     const head: Uint8Array[] = []
     let size = 0
