@@ -4,7 +4,10 @@ import { loadConfig, unknownVariables } from "./config.ts"
 import { openLog } from "./log.ts"
 import { startServer } from "./server.ts"
 
-try {
+void start().catch(fail)
+
+// A function, since a build with bytecode knows no await outside of one (Bun 1.4.5).
+async function start(): Promise<void> {
   const config = loadConfig()
   const log = await openLog(config.log_level)
   for (const name of unknownVariables()) log.warn({ name }, "this environment variable means nothing here")
@@ -19,6 +22,4 @@ try {
   }
   // Last: whoever reads that it is ready may stop it in the next moment.
   process.stdout.write(startUpText(server, config))
-} catch (error) {
-  fail(error)
 }
