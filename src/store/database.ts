@@ -2,8 +2,8 @@
 // beside a server, where there is one, the replica near by.
 import { mkdirSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { type Client, createClient } from "@libsql/client"
+import { fileURLToPath } from "bun"
 import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql"
 import { type Clock, systemClock } from "../clock.ts"
 import { type Log, silentLog } from "../log.ts"
