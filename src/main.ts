@@ -1,4 +1,5 @@
 // Starts the service and stops it when asked to. The only file that acts on being imported, besides commands/.
+import "./run-once.ts"
 import { fail, startUpText } from "./commands/start-up.ts"
 import { loadConfig, unknownVariables } from "./config.ts"
 import { openLog } from "./log.ts"
@@ -20,6 +21,7 @@ async function start(): Promise<void> {
     // Asked twice (Ctrl-C reaches both bun and the script it runs), it still takes its time to stop well.
     process.on(signal, () => void server.stop().then(() => process.exit(0), fail))
   }
+  Bun.unsafe.setJITPolicy(1)
   // Last: whoever reads that it is ready may stop it in the next moment.
   process.stdout.write(startUpText(server, config))
 }
