@@ -8,6 +8,7 @@ RUN bun install --frozen-lockfile --production
 COPY tsconfig.json ./
 COPY migrations migrations
 COPY src src
+RUN bun run build
 ENV HOST=0.0.0.0 PORT=8080 DATA_DIR=/data NODE_ENV=production
 EXPOSE 8080
-CMD ["bun", "src/main.ts"]
+CMD ["bun", "dist/main.js"]

@@ -53,7 +53,8 @@ export function loadConfig(environment: Environment = Bun.env): Readonly<Config>
     place(merged, path, value)
     origin.set(path.join("."), name)
   }
-  const result = Config.safeParse(merged)
+  // What zod compiles for an object pays off when many are read; here it took half of the time.
+  const result = Config.safeParse(merged, { jitless: true })
   if (result.success) return deepFreeze(withModules(result.data, environment.CHAT_CONFIG))
   throw new ConfigError(
     result.error.issues.flatMap((issue) => {

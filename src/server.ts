@@ -11,7 +11,7 @@ import { type Clock, delay, systemClock } from "./clock.ts"
 import { openFiles } from "./files/open.ts"
 import type { Handler } from "./handlers/handler.ts"
 import { createRegistry, type RouteName } from "./handlers/registry.ts"
-import { type AppDeps, createApp } from "./http/app.ts"
+import type { AppDeps } from "./http/app.ts"
 import { newId } from "./ids.ts"
 import type { Log } from "./log.ts"
 import type { Config } from "./settings.ts"
@@ -21,7 +21,6 @@ import { answerHeaders, isChatUpgrade, readVisit, type SocketData } from "./sock
 import { openSockets } from "./socket/websocket.ts"
 import { type Database, migrateDatabase, openDatabase } from "./store/database.ts"
 import { openGraphCheckpoints } from "./store/graph-checkpoints.ts"
-import { startIndexer } from "./store/search-indexer.ts"
 import { Writer } from "./store/writer.ts"
 
 export interface ServerOverrides {
@@ -82,14 +81,10 @@ export async function startServer(
     }
     const sockets = openSockets(deps)
     const flows: AppDeps["flows"] = (who, language) => flowsFor(registry, who, language)
-    const app = createApp({
-      ...{ db, flows, chat: manager, files: files.keeper, held: files.held, secret, clock, log },
-      ...{ config, instance, version },
-    })
     const server = listen(
       config,
       async (request, bun) => {
-        if (!isChatUpgrade(request)) return app.fetch(request)
+        if (!isChatUpgrade(request)) return (await app).fetch(request)
         const data = await readVisit(request, { secret, clock, config })
         if (bun.upgrade(request, { data, headers: answerHeaders(request) })) return undefined
         return new Response("this is not a WebSocket handshake", { status: 400 })
@@ -100,11 +95,21 @@ export async function startServer(
         return new Response("this request cannot be understood", { status: 400 })
       },
     )
-    await Promise.all([manager.start(), files.keeper.tidy(db.kind === "file")]).catch(async (error: unknown) => {
-      await server.stop(true)
-      sockets.stop()
-      throw error
-    })
+    // REST is a third of all modules: loaded while those who are first come in already. A fault in it still ends the start.
+    const app = import("./http/app.ts").then(({ createApp }) =>
+      createApp({
+        ...{ db, flows, chat: manager, files: files.keeper, held: files.held, secret, clock, log },
+        ...{ config, instance, version },
+      }),
+    )
+    const recovering = Promise.all([manager.start(), files.keeper.tidy(db.kind === "file")])
+    const [{ startIndexer }] = await Promise.all([import("./store/search-indexer.ts"), app, recovering]).catch(
+      async (error: unknown) => {
+        await server.stop(true)
+        sockets.stop()
+        throw error
+      },
+    )
 
     const stopIndexer = startIndexer({ db, clock, log, instance })
     const stopTidying = files.held.startTidying()

@@ -14,7 +14,9 @@ function numberOf<Schema extends z.ZodType<number, number>>(schema: Schema) {
 }
 
 const seconds = numberOf(z.number().positive().max(86_400))
-const count = (max = Number.MAX_SAFE_INTEGER) => numberOf(z.int().min(1).max(max))
+const upTo = (max: number) => numberOf(z.int().min(1).max(max))
+/** One for all keys: each schema that is made takes its time at the start. */
+const count = numberOf(z.int().min(1))
 const text = z.string().trim().min(1)
 /** A list in YAML, or words with commas between in the environment. */
 const list = z.preprocess(
@@ -30,44 +32,44 @@ const list = z.preprocess(
 
 export const ChatConfig = z.strictObject({
   /** UTF-16 units of a message's text. */
-  max_message_length: count(1_000_000).default(10_000),
+  max_message_length: upTo(1_000_000).default(10_000),
   /** UTF-16 units of one answer, thinking included; what grows beyond it is cut off there. */
-  max_answer_length: count(100_000_000).default(1_000_000),
+  max_answer_length: upTo(100_000_000).default(1_000_000),
   /** Tool calls, steps, files and the like in one answer, and their JSON together, in UTF-16 units. */
-  max_answer_parts: count(100_000).default(1000),
-  max_parts_length: count(100_000_000).default(2_000_000),
+  max_answer_parts: upTo(100_000).default(1000),
+  max_parts_length: upTo(100_000_000).default(2_000_000),
   /** Events that a bot may yield in one second, and in one turn; one that is not text counts as ten. */
-  max_events_per_second: count().default(50_000),
-  max_turn_events: count().default(1_000_000),
+  max_events_per_second: count.default(50_000),
+  max_turn_events: count.default(1_000_000),
   /** Messages that a bot gets as context, and that a snapshot holds. */
-  max_history_messages: count(1000).default(50),
+  max_history_messages: upTo(1000).default(50),
   /** Seconds between pings. */
   heartbeat_interval: seconds.default(30),
   /** Seconds that a chat without any connection stays active; then it is paused and leaves memory. */
   connection_timeout: seconds.default(300),
   /** Chats that this instance serves at the same time. */
-  max_concurrent_sessions: count().default(1000),
+  max_concurrent_sessions: count.default(1000),
   /** Sockets that one user may have open on this instance. */
-  max_connections_per_user: count().default(100),
+  max_connections_per_user: count.default(100),
   /** Chats that one user may have joined at the same time, over all sockets on this instance. */
-  max_chats_per_user: count().default(200),
+  max_chats_per_user: count.default(200),
   /** New chats a minute that one user may make on average, and at once. */
   new_chats_rate: numberOf(z.number().positive()).default(60),
-  new_chats_burst: count().default(200),
+  new_chats_burst: count.default(200),
   /** Chats that one socket may join. */
-  max_chats_per_connection: count().default(100),
+  max_chats_per_connection: count.default(100),
   /** Bytes of one frame from a client. */
-  max_frame_bytes: count(1_048_576).default(131_072),
+  max_frame_bytes: upTo(1_048_576).default(131_072),
   /** Runs of a turn whose instance dies each time, before it is given up. What the bot keeps on the way starts the count anew. */
-  max_turn_attempts: count(100).default(3),
+  max_turn_attempts: upTo(100).default(3),
   /** Messages that may wait in one chat while a turn runs. */
-  max_queued_turns: count(1000).default(20),
+  max_queued_turns: upTo(1000).default(20),
   /** Events that are replayed at most; a client further behind gets a snapshot. */
-  max_replay_events: count().default(5000),
+  max_replay_events: count.default(5000),
   /** Frames a second that one socket may send on average. */
   rate_limit: numberOf(z.number().positive()).default(20),
   /** Frames that one socket may send at once. */
-  rate_burst: count().default(60),
+  rate_burst: count.default(60),
   /** Seconds that running turns get at shutdown. */
   drain_timeout: numberOf(z.number().min(0).max(300)).default(20),
   /**
@@ -104,23 +106,23 @@ export const FilesConfig = z
     storage: z.enum(["disk", "s3"]).default("disk"),
     s3: s3.optional(),
     /** Bytes of one file. */
-    max_bytes: count(1_073_741_824).default(20_971_520),
+    max_bytes: upTo(1_073_741_824).default(20_971_520),
     /** Files that one user may keep here, and their bytes in all. */
-    max_files_per_user: count().default(1000),
-    max_bytes_per_user: count().default(1_073_741_824),
+    max_files_per_user: count.default(1000),
+    max_bytes_per_user: count.default(1_073_741_824),
     /** Uploads of one user at the same time, on this instance. */
-    max_uploads_per_user: count(100).default(4),
+    max_uploads_per_user: upTo(100).default(4),
     /** MIME types that are taken, found by the content; `image/*` = all images. */
     types: list
       .pipe(z.array(z.string().regex(/^[\w.+-]+\/(?:[\w.+-]+|\*)$/, "must be a MIME type, or one with /* at its end")))
       .default(usualTypes),
     /** Reading a file as text: UTF-16 units that a bot gets at most, the rest is left out. */
-    max_text_length: count(10_000_000).default(500_000),
+    max_text_length: upTo(10_000_000).default(500_000),
     /** The same: pages of a PDF; one with more is refused. */
-    max_pdf_pages: count().default(2000),
+    max_pdf_pages: count.default(2000),
     /** The same: seconds, and bytes of memory, that it may take. */
     text_timeout: seconds.default(30),
-    text_memory_bytes: count().default(805_306_368),
+    text_memory_bytes: count.default(805_306_368),
   })
   .refine(({ storage, s3: bucket }) => storage !== "s3" || bucket !== undefined, {
     path: ["s3"],

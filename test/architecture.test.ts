@@ -78,7 +78,7 @@ describe("fences: what only one place may touch", () => {
     libsql: /^src\/store\//,
     "bun:sqlite": /^src\/store\//,
     jose: /^src\/auth\//,
-    pino: /^src\/log\.ts$/,
+    "pino-pretty": /^src\/log\.ts$/,
     ai: /^src\/handlers\//,
     "@ai-sdk/": /^src\/handlers\//,
     "@ag-ui/": /^src\/handlers\//,

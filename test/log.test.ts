@@ -1,5 +1,7 @@
 // The log as an operator's tools read it: JSON lines on standard error, and nothing in them that should stay inside.
 import { expect, test } from "bun:test"
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { silentLog } from "../src/log.ts"
 
@@ -44,6 +46,50 @@ test("what is logged last before the process ends is not lost", async () => {
     process.exit(0)
   `)
   expect(lines.map(({ n }) => n)).toEqual(Array.from({ length: 2000 }, (_, n) => n))
+})
+
+test("fields that cannot be written do not cost the line, nor fail who logs it", async () => {
+  const lines = await logged(`
+    const loop = {}; loop.loop = loop
+    const log = await openLog("info")
+    log.warn({ loop }, "one")
+    log.warn({ big: 1n }, "two")
+  `)
+  expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
+    [40, "one"],
+    [40, "two"],
+  ])
+})
+
+test("a pipe that does not block and is full is waited for", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bisheng-chat-log-"))
+  const path = join(folder, "pipe")
+  try {
+    expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0)
+    const ours = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+    // Twice what a pipe holds.
+    const program = `import { openLog } from ${JSON.stringify(module)}
+      const log = await openLog("info")
+      for (let n = 0; n < 2000; n++) log.info({ n, filler: "x".repeat(40) }, "x")`
+    const child = Bun.spawn([process.execPath, "-e", program], { stdio: ["ignore", "inherit", ours] })
+    const reader = Bun.spawn(["cat", path], { stdin: "ignore", stdout: "pipe" })
+    expect(await child.exited).toBe(0)
+    closeSync(ours)
+    const lines = (await reader.stdout.text()).trim().split("\n")
+    expect(lines.map((line) => JSON.parse(line).n)).toEqual(Array.from({ length: 2000 }, (_, n) => n))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test("who logs goes on when nobody reads any more", async () => {
+  const program = `import { closeSync } from "node:fs"
+    import { openLog } from ${JSON.stringify(module)}
+    closeSync(2)
+    ;(await openLog("info")).error({}, "x")
+    console.log("went on")`
+  const child = Bun.spawn([process.execPath, "-e", program], { stdin: "ignore", stdout: "pipe", stderr: "pipe" })
+  expect([await child.stdout.text(), await child.exited]).toEqual(["went on\n", 0])
 })
 
 test("silent says nothing", async () => {

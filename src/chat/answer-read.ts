@@ -1,6 +1,5 @@
 // What a person gives as the value of one field, by whatever road, as the value that is kept: a number may come as text, an
 // option by its label, a yes in words.
-import { isDeepStrictEqual } from "node:util"
 import { z } from "zod"
 import type { Sentence } from "../language/language.ts"
 import { Confirmation, type Field, maxFiles } from "../protocol/form.ts"
@@ -118,7 +117,7 @@ function readConfirm(field: Of<"confirm">, given: Value): Read {
   }
   const { value } = read.data
   const comment = read.data.comment?.trim()
-  const edited = value !== undefined && !isDeepStrictEqual(value, field.value)
+  const edited = value !== undefined && !Bun.deepEquals(value, field.value, true)
   if (edited && !field.editable) return { fault: "field_fixed" }
   return {
     value: {

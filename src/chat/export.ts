@@ -4,7 +4,7 @@ import { ChatError } from "../errors.ts"
 import type { Files } from "../handlers/files.ts"
 import { say } from "../language/language.ts"
 import type { Part } from "../protocol/message.ts"
-import { TranscriptFormat } from "../protocol/rest-export.ts"
+import type { TranscriptFormat } from "../protocol/rest-export.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "../store/database.ts"
 import { activeBranch } from "../store/transcript.ts"
@@ -33,10 +33,9 @@ export async function exported(
   { language }: Caller,
   words: string,
 ): Promise<Exported> {
-  const asked = TranscriptFormat.safeParse(words.trim().toLowerCase() || "md")
-  if (!asked.success) return { reply: say(language, "command_export_format"), parts: [] }
+  const format = words.trim().toLowerCase() || "md"
+  if (!isFormat(format)) return { reply: say(language, "command_export_format"), parts: [] }
   if (session.head === null) return { reply: say(language, "command_export_empty"), parts: [] }
-  const format = asked.data
   const path = `/chat/message/export?chat_id=${encodeURIComponent(session.chat_id)}&format=${format}`
   const tooLong = { reply: say(language, "command_export_too_long", { path }), parts: [] }
   let content = ""
@@ -53,4 +52,8 @@ export async function exported(
     if (error instanceof ChatError && error.code === "file_too_large") return tooLong
     throw error
   }
+}
+
+function isFormat(word: string): word is TranscriptFormat {
+  return Object.hasOwn(mimeTypes, word)
 }

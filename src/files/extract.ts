@@ -1,5 +1,5 @@
 // The text of a file, read in a process of its own that has no environment, and ends when it takes too long or too much memory.
-import { fileURLToPath } from "node:url"
+import { join } from "node:path"
 import type { Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { FilesConfig } from "../settings.ts"
@@ -11,7 +11,7 @@ export interface Extraction {
   readonly cut: boolean
 }
 
-const program = fileURLToPath(new URL("./extract-process.ts", import.meta.url))
+const program = join(import.meta.dir, "extract-process.ts")
 /** Processes at the same time; who comes later waits. */
 const atOnce = 2
 

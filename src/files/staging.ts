@@ -1,7 +1,7 @@
 // A file on its way in: written beside the others while it is counted, hashed and looked at. What is refused was never kept.
 // The draft stays until the row is written: after a crash it names the content that nobody would know of else.
-import { createHash } from "node:crypto"
-import { mkdir, open, readdir, rm, stat } from "node:fs/promises"
+// Not node:fs/promises: of this one, the build loads `promises` when it is first used (2 ms of a start, Bun 1.4.5).
+import { promises as disk } from "node:fs"
 import { join } from "node:path"
 import { ChatError } from "../errors.ts"
 import type { Content } from "./kind.ts"
@@ -26,7 +26,7 @@ export class Staging {
 
   /** Takes the stream to its end. Throws `file_too_large` as soon as it is, without reading on; `file_unreadable` when it is empty. */
   async stage(id: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Staged> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+    await disk.mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const path = join(this.#folder, id)
     try {
       return { ...(await this.#write(path, chunks)), path }
@@ -37,11 +37,11 @@ export class Staging {
   }
 
   async #write(path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
-    const hash = createHash("sha256")
+    const hash = new Bun.CryptoHasher("sha256")
     const text = new TextCheck()
     const head: Uint8Array[] = []
     let size = 0
-    const draft = await open(path, "wx", 0o600)
+    const draft = await disk.open(path, "wx", 0o600)
     try {
       for await (const chunk of chunks) {
         // Copied: a parser may use its buffer again.
@@ -62,16 +62,18 @@ export class Staging {
 
   /** The ids of drafts that nobody works on any more: those of before `before`, milliseconds since the epoch. */
   async left(before: number): Promise<string[]> {
-    const names = await readdir(this.#folder).catch((error: unknown) => {
+    const names = await disk.readdir(this.#folder).catch((error: unknown) => {
       if (isCode(error, "ENOENT")) return []
       throw error
     })
-    const old = await Promise.all(names.map(async (name) => (await stat(join(this.#folder, name))).mtimeMs < before))
+    const old = await Promise.all(
+      names.map(async (name) => (await disk.stat(join(this.#folder, name))).mtimeMs < before),
+    )
     return names.filter((_, at) => old[at])
   }
 
   async forget(id: string): Promise<void> {
-    await rm(join(this.#folder, id), { force: true })
+    await disk.rm(join(this.#folder, id), { force: true })
   }
 }
 

@@ -1,7 +1,6 @@
 // Loads what somebody else wrote (bots, graphs, tools): a module by its path, or a package by its name.
 import { dirname, isAbsolute, resolve } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
-import { plugin } from "bun"
+import { fileURLToPath, pathToFileURL, plugin } from "bun"
 import { type Clock, delay, systemClock } from "../clock.ts"
 
 /** Milliseconds; a module that waits for something as it is loaded must not hold up the start for ever. */

@@ -1,5 +1,4 @@
 // /docs shows /openapi.json with swagger-ui-dist out of node_modules: nothing from elsewhere, and no file but those named here.
-import { fileURLToPath } from "node:url"
 import { Hono } from "hono"
 import { ChatError } from "../errors.ts"
 import { routes } from "../protocol/rest.ts"
@@ -55,7 +54,7 @@ export function docsRoutes() {
       const content =
         file === "start.js"
           ? start
-          : await Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${file}`))).arrayBuffer()
+          : await Bun.file(Bun.resolveSync(`swagger-ui-dist/${file}`, import.meta.dir)).arrayBuffer()
       c.header("Content-Type", type)
       c.header("Cache-Control", "public, max-age=3600")
       return c.body(content)

@@ -2,23 +2,21 @@
 // beside a server, where there is one, the replica near by.
 import { mkdirSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { type Client, createClient } from "@libsql/client"
-import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql"
-import { migrate } from "drizzle-orm/libsql/migrator"
+import type { Client } from "@libsql/client"
+import { fileURLToPath } from "bun"
 import { type Clock, systemClock } from "../clock.ts"
 import { type Log, silentLog } from "../log.ts"
 import type { Config } from "../settings.ts"
 import { type StoreHealth, withHealth, withStoreErrors } from "./faults.ts"
 import { openFileClient } from "./file-client.ts"
 import { holdLock, LockedError } from "./lock.ts"
-import { Replica } from "./replica.ts"
-import * as schema from "./schema.ts"
-import { withSerialWrites } from "./serial-writes.ts"
+import { applyMigrations } from "./migrations.ts"
+import { type Orm, ormOf } from "./orm.ts"
+import type { Replica } from "./replica.ts"
 
 export interface Database {
   /** Typed reads and single statements. */
-  readonly orm: LibSQLDatabase<typeof schema>
+  readonly orm: Orm
   /** Write batches. Always `batch(..., "write")`: the default mode upgrades its lock late and fails with SQLITE_BUSY. */
   readonly client: Client
   /** One process owns the file, or many share a server. */
@@ -74,7 +72,7 @@ async function openFile(url: string): Promise<Database> {
       const client = withHealth(await openFileClient(path), health)
       return {
         health,
-        orm: drizzle(withStoreErrors(client), { schema }),
+        orm: ormOf(withStoreErrors(client)),
         client,
         kind: "file",
         label: path,
@@ -95,28 +93,19 @@ async function openFile(url: string): Promise<Database> {
   }
 }
 
-function openServer(
+async function openServer(
   { url, auth_token, replica_url }: Config["database"] & { readonly url: string },
   { patience_ms = 10_000, clock = systemClock, log = silentLog }: DatabaseOptions,
-): Database {
+): Promise<Database> {
   const health = { away: false }
-  const client = openAt("DATABASE_URL", () => {
-    const authToken = auth_token === undefined ? {} : { authToken: auth_token }
-    const inTime = (request: Request) => {
-      // A server that packs its answers spends a twentieth of a batch's time on it (sqld 0.24).
-      request.headers.set("accept-encoding", "identity")
-      return fetch(request, { signal: AbortSignal.timeout(patience_ms) })
-    }
-    return withSerialWrites(withHealth(createClient({ url, ...authToken, fetch: inTime }), health), {
-      clock,
-      patience_ms,
-    })
-  })
+  const { openServerClient } = await import("./server-client.ts")
+  const { Replica } = await import("./replica.ts")
+  const client = openAt("DATABASE_URL", () => openServerClient({ url, auth_token, patience_ms, clock, health }))
   const replica = replica_url
     ? openAt("DATABASE_REPLICA_URL", () => new Replica({ url: replica_url, auth_token, clock, log }))
     : undefined
   return {
-    orm: drizzle(withStoreErrors(client), { schema }),
+    orm: ormOf(withStoreErrors(client)),
     client,
     health,
     kind: "server",
@@ -137,13 +126,11 @@ function openAt<T>(name: string, open: () => T): T {
   }
 }
 
-const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url))
-
 /** Applies what is missing of migrations/. Forward only; a database of a newer version is left as it is. */
 export async function migrateDatabase(db: Database): Promise<void> {
   try {
     // The second try: other instances may be starting too, and one of them did it in this moment.
-    await migrate(db.orm, { migrationsFolder }).catch(() => migrate(db.orm, { migrationsFolder }))
+    await applyMigrations(db).catch(() => applyMigrations(db))
   } catch (error) {
     throw new DatabaseError(`The database ${db.label} cannot be used: ${messageOf(error)}`, { cause: error })
   }

@@ -3,7 +3,7 @@ import { and, asc, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
-import type { Orm } from "./replica.ts"
+import type { Orm } from "./orm.ts"
 import { rowOf } from "./row-json.ts"
 import {
   type EventRow,

@@ -1,13 +1,6 @@
 // A file as a libSQL client, whose work is done in a thread of its own (file-thread.ts).
-import {
-  type Client,
-  type InArgs,
-  type InStatement,
-  LibsqlError,
-  type ResultSet,
-  type Row,
-  type TransactionMode,
-} from "@libsql/client"
+import type { Client, InArgs, InStatement, ResultSet, Row, TransactionMode } from "@libsql/client"
+import { LibsqlError } from "@libsql/core/api"
 import type { Answer, Statement } from "./file-connection.ts"
 import type { Fault, Reply, Request } from "./file-thread.ts"
 

@@ -3,7 +3,7 @@ import { and, asc, count, desc, eq, gt, gte, isNull, lt, type SQL, sql } from "d
 import type { Message, MessageKind } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
-import type { Orm } from "./replica.ts"
+import type { Orm } from "./orm.ts"
 import { rowOf } from "./row-json.ts"
 import { messages, sessions } from "./schema.ts"
 import { ownSessions, type SessionsOf } from "./sessions.ts"

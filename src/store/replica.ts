@@ -3,13 +3,12 @@
 // the log or a message of a chat takes the next `seq` in the same commit.
 import { type Client, createClient } from "@libsql/client"
 import { eq } from "drizzle-orm"
-import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql"
 import type { RunnableQuery } from "drizzle-orm/runnable-query"
 import type { Clock } from "../clock.ts"
 import type { Log } from "../log.ts"
-import * as schema from "./schema.ts"
+import { type Orm, ormOf } from "./orm.ts"
+import { sessions } from "./schema.ts"
 
-export type Orm = LibSQLDatabase<typeof schema>
 export type Query<T> = RunnableQuery<T, "sqlite"> & PromiseLike<T>
 
 export interface ReplicaOptions {
@@ -43,7 +42,7 @@ export class Replica {
       ...(auth_token === undefined ? {} : { authToken: auth_token }),
       fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(patience_ms) }),
     })
-    this.#orm = drizzle(this.#client, { schema })
+    this.#orm = ormOf(this.#client)
     this.#clock = clock
     this.#log = log
   }
@@ -71,7 +70,6 @@ export class Replica {
   }
 
   async #batch<T>(session_id: string, query: (orm: Orm) => Query<T>): Promise<{ last_seq?: number; rows: T }> {
-    const { sessions } = schema
     const place = this.#orm.select({ last_seq: sessions.last_seq }).from(sessions).where(eq(sessions.id, session_id))
     const [session, rows] = await this.#orm.batch([place.limit(1), query(this.#orm)])
     return { ...session[0], rows }

@@ -1,8 +1,7 @@
 // What the service must never do, done on purpose: the checker has to see it.
 import { type Client, createClient, type InStatement, type ResultSet } from "@libsql/client"
-import { drizzle } from "drizzle-orm/libsql"
 import type { Database } from "../../src/store/database.ts"
-import * as schema from "../../src/store/schema.ts"
+import { ormOf } from "../../src/store/orm.ts"
 
 /** A write is answered as if it were done, and done `late_ms` afterwards, if the process lives so long. Embedded databases only. */
 export function ackBeforeCommit(db: Database, late_ms: number): Database {
@@ -51,7 +50,7 @@ export function withoutSafetyNet(db: Database, asked: { count: number }): Databa
       }
     },
   })
-  return { ...db, client, orm: drizzle(client, { schema }) }
+  return { ...db, client, orm: ormOf(client) }
 }
 
 function withBatch(db: Database, batch: (statements: InStatement[]) => Promise<ResultSet[]>): Database {

@@ -1,9 +1,8 @@
 // A real database whose statements wait, or fail, when the test says so.
 import type { Client, InStatement } from "@libsql/client"
-import { drizzle } from "drizzle-orm/libsql"
 import type { Database } from "../../src/store/database.ts"
 import { withStoreErrors } from "../../src/store/faults.ts"
-import * as schema from "../../src/store/schema.ts"
+import { ormOf } from "../../src/store/orm.ts"
 import { until } from "../support/until.ts"
 
 export interface GatedDatabase extends Database {
@@ -52,7 +51,7 @@ export function gated(db: Database): GatedDatabase {
     },
   }) satisfies Client
   return {
-    ...{ kind: db.kind, label: db.label, health: db.health, client, orm: drizzle(withStoreErrors(client), { schema }) },
+    ...{ kind: db.kind, label: db.label, health: db.health, client, orm: ormOf(withStoreErrors(client)) },
     close: () => db.close(),
     shut(pattern, where = "before") {
       gate = { pattern, where }

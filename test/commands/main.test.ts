@@ -147,3 +147,19 @@ test("[promise 5] a turn whose process was killed with -9 ends once as interrupt
   const ends = client.events.filter(({ type }) => type === "end")
   expect(ends.map(({ data }) => data)).toMatchObject([{ state: "interrupted", reason: "instance_lost" }])
 })
+
+test("what a start runs once is hardly compiled; once it is ready, all is as ever", async () => {
+  await using folder = await temporaryFolder()
+  const witness = join(folder.path, "witness.ts")
+  const told = join(folder.path, "told")
+  await writeFile(
+    witness,
+    `import { appendFileSync } from "node:fs"
+    Bun.unsafe.setJITPolicy = (scale) => appendFileSync(${JSON.stringify(told)}, scale + " ")`,
+  )
+  await using service = await startService({
+    env: { DATA_DIR: folder.path, BUN_OPTIONS: `--preload=${witness}` },
+  })
+  expect(await Bun.file(told).text()).toMatch(/^[1-9]\d+ 1 $/)
+  expect(service.err).toBe("")
+})

@@ -3,11 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Client } from "@libsql/client"
-import { drizzle } from "drizzle-orm/libsql"
 import { loadConfig } from "../../src/config.ts"
 import { type Database, migrateDatabase, openDatabase } from "../../src/store/database.ts"
 import { withStoreErrors } from "../../src/store/faults.ts"
-import * as schema from "../../src/store/schema.ts"
+import { ormOf } from "../../src/store/orm.ts"
 
 export interface TestDatabase extends Database, AsyncDisposable {
   readonly folder: string
@@ -44,7 +43,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
     ...db,
     folder,
     client,
-    orm: drizzle(withStoreErrors(client), { schema }),
+    orm: ormOf(withStoreErrors(client)),
     async plansOf(act) {
       asked.length = 0
       await act()

@@ -4,6 +4,7 @@ import { cp, readdir, rm, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { migrate } from "drizzle-orm/libsql/migrator"
 import { type Database, migrateDatabase, openDatabase } from "../../src/store/database.ts"
+import { applyMigrations } from "../../src/store/migrations.ts"
 import { everything, openTestDatabase } from "../support/database.ts"
 import { temporaryFolder } from "../support/process.ts"
 import { openChat } from "./appends.ts"
@@ -76,4 +77,17 @@ test("the migrations are those of the schema: generating finds nothing to do", a
   expect(String(stdout)).toContain("No schema changes")
   expect((await readdir(join(folder.path, "migrations"))).toSorted()).toEqual((await readdir(migrations)).toSorted())
   await rm(join(folder.path, "node_modules"))
+})
+
+test("a database that is up to date is asked one question", async () => {
+  await using db = await openTestDatabase()
+  const asked: unknown[] = []
+  const client = new Proxy(db.client, {
+    get: (real, name) => (statement: unknown) => {
+      asked.push(statement)
+      return (Reflect.get(real, name) as (statement: unknown) => unknown).call(real, statement)
+    },
+  })
+  await applyMigrations({ client, orm: db.orm })
+  expect(asked).toEqual([expect.stringContaining("select created_at from __drizzle_migrations")])
 })

@@ -5,6 +5,7 @@ import type { Session } from "../../src/protocol/session.ts"
 import { migrateDatabase, openDatabase } from "../../src/store/database.ts"
 import { eventsSince, snapshotOf } from "../../src/store/events.ts"
 import { listMessages } from "../../src/store/messages.ts"
+import { events, messages, sessions } from "../../src/store/schema.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { FakeClock } from "../support/clock.ts"
 import { FaultProxy } from "../support/fault-proxy.ts"
@@ -28,7 +29,7 @@ async function openPair(clock: Clock = new FakeClock()) {
   const writer = new Writer(db, systemClock)
   const rested = async () => (clock instanceof FakeClock ? clock.advance(5000) : undefined)
   const lastSeqThere = async (id: string) => {
-    const there = await db.replica?.read(id, 0, (orm) => orm.query.sessions.findMany({ limit: 1 }))
+    const there = await db.replica?.read(id, 0, (orm) => orm.select().from(sessions).limit(1))
     if (!there) await rested()
     return there?.last_seq ?? -1
   }
@@ -97,7 +98,7 @@ describe.skipIf(noSqld !== null)("a replica", () => {
     await pair.caughtUp(before)
     pair.wire.cut()
     const chat = await pair.say(before, 2)
-    const near = await pair.db.replica?.read(chat.id, 3, (orm) => orm.query.messages.findMany())
+    const near = await pair.db.replica?.read(chat.id, 3, (orm) => orm.select().from(messages))
     expect([near?.last_seq, near?.rows.length]).toEqual([3, 3])
     for (const read of Object.values(reads)) expect(await read(pair, chat)).toEqual([2, 3, 4, 5])
     // A chat that it has never heard of.
@@ -149,7 +150,7 @@ describe.skipIf(noSqld !== null)("a replica", () => {
     expect(pair.warnings).toHaveLength(1)
     await pair.replica.restart()
     await pair.rested()
-    expect((await pair.db.replica?.read(chat.id, 5, (orm) => orm.query.events.findMany()))?.last_seq).toBe(5)
+    expect((await pair.db.replica?.read(chat.id, 5, (orm) => orm.select().from(events)))?.last_seq).toBe(5)
   })
 
   test("[P9.2] shows a page of messages to their owner alone", async () => {

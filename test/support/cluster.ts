@@ -103,7 +103,7 @@ async function startMember(number: number, env: Record<string, string>, file?: s
 }
 
 function errorsOf({ err }: ServiceProcess): string[] {
-  // pino: 50 = error. A process that was killed may leave half a line.
+  // 50 = error. A process that was killed may leave half a line.
   return err
     .split("\n")
     .filter((line) => !line.startsWith("{") || /"level":[56]0/.test(line.slice(0, 12)))

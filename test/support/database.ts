@@ -3,9 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Client, createClient, type InStatement } from "@libsql/client"
-import { drizzle } from "drizzle-orm/libsql"
 import { type Database, migrateDatabase, openDatabase } from "../../src/store/database.ts"
-import * as schema from "../../src/store/schema.ts"
+import { ormOf } from "../../src/store/orm.ts"
 
 export interface TestDatabase extends Database, AsyncDisposable {
   readonly folder: string
@@ -70,7 +69,7 @@ export function watched(db: Database): Watched {
   return {
     ...db,
     client,
-    orm: drizzle(client, { schema }),
+    orm: ormOf(client),
     batches,
     single,
     hold() {
