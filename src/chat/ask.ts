@@ -126,8 +126,9 @@ async function commit(
     return last.made.happening
   }
   const appending = deps.emitter.appendPlanned(chat.session, plan, { informed })
-  // What may have to be tried again, another way, may not be overtaken meanwhile.
-  if (!informed && question === undefined) caller.inLine?.()
+  // What may have to be tried again, another way, may not be overtaken meanwhile; and where a branch begins, it depends on that
+  // whether the next text answers a question (P6.7).
+  if (!informed && question === undefined && branchOf(incoming.said) === undefined) caller.inLine?.()
   const appended = await appending.catch((error: unknown) => {
     if (ChatError.within(error)?.code === "store_unavailable") deps.adoptTurn(chat, turn.id)
     throw error

@@ -60,7 +60,8 @@ const followed = `case when m.value ->> 'follows' is null then m.value ->> 'repl
 
 function insertMessages(batch: readonly Append[]): string {
   const messages = batch.flatMap((append) => append.messages)
-  const columns = [...always, ...often.filter((column) => messages.some((message) => message[column]))]
+  // An empty text is not none.
+  const columns = [...always, ...often.filter((column) => messages.some((message) => (message[column] ?? 0) !== 0))]
   return `with m as materialized (select value from json_each(?1))
 insert into messages (${columns.join(", ")}, reply_to, parts, usage, seq)
 select ${columns.map((column) => `m.value ->> '${column}'`).join(", ")},

@@ -160,11 +160,18 @@ class FileRow {
     return this.#values.length
   }
 
+  /** A column of this name is found by its place. */
+  set length(_: unknown) {}
+
   static #addPlace(place: number): void {
     const get = function (this: FileRow) {
       return this.#values[place]
     }
-    Object.defineProperty(FileRow.prototype, place, { get })
+    // A column may have a number as its name, as that of `select 1` has; where there is such a place, the place counts.
+    const set = function (this: FileRow, value: unknown) {
+      if (place >= this.#values.length) Object.defineProperty(this, place, { value, enumerable: true })
+    }
+    Object.defineProperty(FileRow.prototype, place, { get, set })
   }
 }
 

@@ -37,11 +37,17 @@ interface Prepared {
 export class FileConnection {
   readonly #path: string
   readonly #prepared = new Map<string, Prepared>()
-  #db: Libsql.Database
+  /** Null: whoever comes next opens it. */
+  #opened: Libsql.Database | null
 
   constructor(path: string) {
     this.#path = path
-    this.#db = open(path)
+    this.#opened = open(path)
+  }
+
+  get #db(): Libsql.Database {
+    this.#opened ??= open(this.#path)
+    return this.#opened
   }
 
   execute(statement: Statement): Answer {
@@ -71,7 +77,8 @@ export class FileConnection {
 
   close(): void {
     this.#prepared.clear()
-    this.#db.close()
+    this.#opened?.close()
+    this.#opened = null
   }
 
   #safely<T>(act: () => T): T {
@@ -85,13 +92,13 @@ export class FileConnection {
 
   /**
    * After SQLITE_BUSY a connection of libsql 0.5 keeps the statement that met it open, and from then on every commit fails
-   * with "SQL statements in progress" (libsql-client-ts#352). So such a connection is not used again.
+   * with "SQL statements in progress" (libsql-client-ts#352). So such a connection is not used again. A closed one may not
+   * even be asked whether it is in a transaction: that ends the process.
    */
   #recover(error: unknown): void {
     if (error instanceof Libsql.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
       this.close()
-      this.#db = open(this.#path)
-    } else if (this.#db.inTransaction) this.#db.exec("rollback")
+    } else if (this.#opened?.inTransaction) this.#opened.exec("rollback")
   }
 
   #run({ sql, args }: Statement): Answer {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import { type Cancel, systemClock } from "../../src/clock.ts"
+import { openChat } from "../store/appends.ts"
 import { now, testApp } from "./support.ts"
 
 test("a process that lives says so, without a token", async () => {
@@ -14,6 +15,14 @@ test("an instance with a database that answers is ready, without a token", async
   await using app = await testApp()
   const { status, body } = await app.ask("GET", "/readyz", { user: null })
   expect([status, body.data.status]).toEqual([200, "ok"])
+})
+
+test("an instance that has chats is as ready as one that has none", async () => {
+  await using app = await testApp()
+  await openChat(app.db)
+  // Whatever was read before.
+  await app.db.client.execute("select id, user_id, chat_id from sessions")
+  expect((await app.ask("GET", "/readyz", { user: null })).status).toBe(200)
 })
 
 test("an instance that is shutting down is not ready, but lives", async () => {

@@ -28,3 +28,24 @@ test("[P3.3, P6.10] a message that was edited since is a dup when it is said aga
   expect(gone.status).toBe(200)
   expect(await again("second", "m2")).toMatchObject({ seq: 2, dup: true })
 })
+
+test("[P3.3] [P4.1] what was said with an empty text, or an empty `extra`, is told as such for ever, and is a dup when it is said again", async () => {
+  const bot = scriptedHandler()
+  await using server = await startTestServer({ handlers: { bot: bot.handler } })
+  const client = await server.connect({ chat: "c" })
+  await client.join()
+  const files = [{ name: "a.txt", url: "https://example.com/a.txt", mime_type: "text/plain" }]
+  const said = [
+    { type: "message", id: "m1", data: { kind: "file", files } },
+    { type: "message", id: "m2", data: { kind: "text", text: "x", extra: "" } },
+  ] as const
+  for (const frame of said) await client.ask({ ...frame, data: { ...frame.data } })
+  await server.stop()
+  await using again = await startTestServer({ handlers: { bot: bot.handler }, folder: server.folder })
+  const other = await again.connect({ chat: "c" })
+  await other.join({ cursor: 0 })
+  const told = ({ events }: typeof client) =>
+    events.flatMap(({ type, data }) => (type === "message" ? [[data.message, data.extra]] : []))
+  expect(told(other)).toEqual(told(client))
+  for (const frame of said) expect((await other.ask(frame)).data).toMatchObject({ dup: true })
+})

@@ -152,3 +152,13 @@ test("opened again, the rows are there; migrating again changes nothing", async 
   expect(await everything(again)).toEqual(rows)
   again.close()
 })
+
+test("a row has its values by name and by place, also where a column is called as a place is, or length", async () => {
+  await using db = await openTestDatabase()
+  const { rows } = await db.client.execute("select 'a' as x, 'b' as y, 'c' as z")
+  expect([rows[0]?.x, rows[0]?.[2], rows[0]?.length]).toEqual(["a", "c", 3])
+  const [one] = (await db.client.execute("select 1")).rows
+  expect([one?.[0], one?.["1"], one?.length]).toEqual([1, 1, 1])
+  const [odd] = (await db.client.execute("select 'a' as length, 'b' as '0'")).rows
+  expect([odd?.[0], odd?.[1], odd?.length]).toEqual(["a", "b", 2])
+})

@@ -1,13 +1,17 @@
 // A store that is away: whoever appends hears `store_unavailable`, and all is well again when it is back.
 import { expect, test } from "bun:test"
+import { rename } from "node:fs/promises"
+import { join } from "node:path"
 import { systemClock } from "../../src/clock.ts"
 import { ChatError } from "../../src/errors.ts"
+import { migrateDatabase, openDatabase } from "../../src/store/database.ts"
 import { loadChat } from "../../src/store/events.ts"
 import { insertSessions } from "../../src/store/session-changes.ts"
 import { renewLeases } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything, openTestDatabase } from "../support/database.ts"
 import { lockFile } from "../support/file-lock.ts"
+import { temporaryFolder } from "../support/process.ts"
 import { appendOf, lease, openChat, questionOf } from "./appends.ts"
 
 const faultOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -100,4 +104,20 @@ test("a closed database refuses with store_unavailable; what was committed befor
   expect(await faultOf(writer.append(appendOf(chat)))).toEqual(away)
   await db.client.reconnect()
   expect(await writer.append(appendOf(chat))).toEqual({ seqs: [2] })
+})
+
+test("a file that is locked, and cannot be opened anew just then, is opened when it can be; the process lives on", async () => {
+  await using folder = await temporaryFolder()
+  const [here, elsewhere] = [join(folder.path, "data"), join(folder.path, "elsewhere")]
+  const db = await openDatabase({ database: {}, data_dir: here })
+  await migrateDatabase(db)
+  const writer = new Writer(db, systemClock)
+  const chat = await openChat(db)
+  await using lock = await lockFile(db.label)
+  await rename(here, elsewhere)
+  for (let attempt = 0; attempt < 3; attempt++) expect(await faultOf(writer.append(appendOf(chat)))).toEqual(away)
+  await lock.release()
+  await rename(elsewhere, here)
+  expect(await writer.append(appendOf(chat))).toEqual({ seqs: [1] })
+  db.close()
 })
