@@ -126,7 +126,7 @@ export async function startServer(
       stopTidying()
       await bus.close()
       await stopIndexer()
-      db.close()
+      await db.close()
       log.info({ instance }, "stopped")
     }
     return {
@@ -139,7 +139,7 @@ export async function startServer(
     }
   } catch (error) {
     await registry.close(clock, log)
-    db.close()
+    await db.close()
     throw error
   }
 }

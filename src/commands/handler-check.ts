@@ -70,7 +70,7 @@ async function check({ name, options, endless, asking, timeout_s }: Asked): Prom
       patience_ms: timeout_s * 1000,
     })
   } finally {
-    db.close()
+    await db.close()
     await rm(folder, { recursive: true, force: true })
   }
 }

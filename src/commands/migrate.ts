@@ -6,7 +6,7 @@ import { fail } from "./start-up.ts"
 try {
   const db = await openDatabase(loadConfig())
   await migrateDatabase(db)
-  db.close()
+  await db.close()
   process.stdout.write(`${db.label} is up to date\n`)
 } catch (error) {
   fail(error)

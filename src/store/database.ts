@@ -26,7 +26,8 @@ export interface Database {
   readonly health: Readonly<StoreHealth>
   /** For people: where the data is, without a secret. */
   readonly label: string
-  close(): void
+  /** Resolves when another process may have it. */
+  close(): Promise<void>
 }
 
 export class DatabaseError extends Error {
@@ -69,17 +70,15 @@ async function openFile(url: string): Promise<Database> {
     const lock = holdLock(`${path}.lock`)
     try {
       const health = { away: false }
-      const client = withHealth(await openFileClient(path), health)
+      const file = await openFileClient(path)
+      const client = withHealth(file, health)
       return {
         health,
         orm: ormOf(withStoreErrors(client)),
         client,
         kind: "file",
         label: path,
-        close() {
-          client.close()
-          lock.release()
-        },
+        close: () => file.close().finally(() => lock.release()),
       }
     } catch (error) {
       lock.release()
@@ -111,7 +110,7 @@ async function openServer(
     kind: "server",
     replica,
     label: new URL(url).host,
-    close() {
+    async close() {
       client.close()
       replica?.close()
     },

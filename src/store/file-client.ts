@@ -21,6 +21,7 @@ class FileThread {
     this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#settle(data)
     this.#worker.onerror = ({ message }) => {
       onEnd()
+      this.#worker.terminate()
       this.#fail(new Error(`the thread of the database broke: ${message}`))
     }
     this.#worker.unref()
@@ -71,13 +72,13 @@ export function isFileThreadBusy(): boolean {
 }
 
 /** Opens the file, or makes it; rejects when that is not possible. */
-export async function openFileClient(path: string): Promise<Client> {
+export async function openFileClient(path: string): Promise<FileClient> {
   const client = new FileClient(path)
   await client.reconnect()
   return client
 }
 
-class FileClient implements Client {
+export class FileClient implements Client {
   closed = false
   readonly protocol = "file"
   readonly #path: string
@@ -124,11 +125,11 @@ class FileClient implements Client {
     await this.#ask({ act: "open" })
   }
 
-  close(): void {
+  /** Resolves when the file is let go; whatever was asked before is done before. */
+  async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
-    // Whatever was asked before is done before. What may go wrong has no one to be told any more.
-    ask(this.#path, { act: "close" }).catch(() => undefined)
+    await ask(this.#path, { act: "close" })
   }
 
   async #ask(act: Act): Promise<readonly Answer[]> {

@@ -105,6 +105,8 @@ export class FileConnection {
     const { statement, columns } = this.#prepare(sql)
     const values = Array.isArray(args) ? args.map(bound) : mapped(args)
     try {
+      // What was prepared before does not know of columns that came since.
+      if (!columns && /^\s*(?:create|alter|drop)\b/i.test(sql)) this.#prepared.clear()
       if (columns) return { columns, rows: statement.all(values) as unknown[][], rowsAffected: 0 }
       const { changes, lastInsertRowid } = statement.run(values)
       return { columns: [], rows: [], rowsAffected: changes, lastInsertRowid }

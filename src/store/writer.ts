@@ -15,6 +15,7 @@ interface Waiting<Work, Result> {
 }
 
 interface WaitingAppend extends Waiting<() => Append, Appended> {
+  readonly session_id: string
   /** It is made of what came of the appends before it, so none of them may be in its batch. */
   readonly informed: boolean
 }
@@ -50,7 +51,7 @@ export class Writer {
    */
   appendPlanned(session_id: string, plan: () => Append, { informed } = { informed: true }): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      const waiting = { work: plan, informed, resolve, reject }
+      const waiting = { session_id, work: plan, informed, resolve, reject }
       const line = this.#appends.get(session_id)
       if (line) line.push(waiting)
       else this.#appends.set(session_id, [waiting])
@@ -105,16 +106,28 @@ export class Writer {
       lines = lines.filter((line) => round < line.length && (round === 0 || !line[round]?.informed))
       chosen.push(...lines.flatMap((line) => line[round] ?? []))
     }
-    const planned = chosen.slice(0, batchSize).map(({ work, resolve, reject }) => ({ work: work(), resolve, reject }))
+    const planned = chosen.slice(0, batchSize).flatMap((waiting) => this.#plan(waiting))
     const taken = fitting(planned, ({ messages }) => messages.reduce((units, each) => units + unitsOf(each), 0))
     for (const { work } of taken) this.#leave(work.session_id)
     return taken
   }
 
-  /** The first of a chat's line is taken; the rest goes to the end, so that in the next batch others come first. */
-  #leave(session_id: string): void {
+  /** Nothing, where its plan cannot be made: then it is taken out of its line. */
+  #plan(waiting: WaitingAppend): Waiting<Append, Appended>[] {
+    const { work, resolve, reject } = waiting
+    try {
+      return [{ work: work(), resolve, reject }]
+    } catch (error) {
+      this.#leave(waiting.session_id, waiting)
+      reject(error)
+      return []
+    }
+  }
+
+  /** The first of a chat's line, or this one, is taken; the rest goes to the end, so that in the next batch others come first. */
+  #leave(session_id: string, one?: WaitingAppend): void {
     const line = this.#appends.get(session_id) ?? []
-    line.shift()
+    line.splice(one ? line.indexOf(one) : 0, 1)
     this.#appends.delete(session_id)
     if (line.length > 0) this.#appends.set(session_id, line)
   }

@@ -56,7 +56,7 @@ async function fill(folder: string, { chats, events, flow_id }: Seed): Promise<v
     })
   }
   await client.execute("pragma wal_checkpoint(truncate)")
-  db.close()
+  await db.close()
 }
 
 const sessionId = "printf('ses_%032x', i)"

@@ -78,6 +78,6 @@ test.skipIf(noSqld !== null)("a libSQL server keeps nothing of a turn that is no
     await expect(graphs.put(checkpoint("1"))).rejects.toThrow("another instance")
     expect(await heads(graphs)).toEqual([])
   } finally {
-    db.close()
+    await db.close()
   }
 })

@@ -20,7 +20,7 @@ test("a port in use is named with what to do, and the database is left unlocked"
   expect(await faultOf({ DATA_DIR: folder.path, PORT })).toBe(
     `127.0.0.1:${PORT} is in use: set PORT to another one, or stop what listens there`,
   )
-  ;(await openDatabase({ database: {}, data_dir: folder.path })).close()
+  await (await openDatabase({ database: {}, data_dir: folder.path })).close()
 })
 
 test("an address that is not this machine's is named", async () => {
@@ -58,7 +58,7 @@ test("a database or folder that cannot be used is named", async () => {
   await mkdir(at("data/chat.db"), { recursive: true })
   const DATA_DIR = at("ok")
   expect(await faultOf({ DATA_DIR, DATABASE_URL: `file:${at("garbage.db")}` })).toBe(
-    `The database ${at("garbage.db")} cannot be used: file is not a database`,
+    `The database ${at("garbage.db")} cannot be opened: file is not a database`,
   )
   expect(await faultOf({ DATA_DIR: at("data") })).toBe(
     `The database ${at("data/chat.db")} cannot be opened: check that it is a file, and who may read and write it`,

@@ -16,7 +16,7 @@ test("makes the database and its tables, says so, and can be run again", async (
   expect(await run(file, [], { env })).toEqual(said)
   const db = await openDatabase({ database: {}, data_dir: env.DATA_DIR })
   expect((await everything(db)).sessions).toEqual([])
-  db.close()
+  await db.close()
 })
 
 test("takes DATABASE_URL, and makes no data_dir for it", async () => {

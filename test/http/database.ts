@@ -55,7 +55,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
       return Promise.all(plans)
     },
     async [Symbol.asyncDispose]() {
-      db.close()
+      await db.close()
       await rm(folder, { recursive: true, force: true })
     },
   }

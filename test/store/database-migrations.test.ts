@@ -43,7 +43,7 @@ for (const [applied, { tag }] of journal.entries.entries()) {
     await using fresh = await openTestDatabase()
     const { notes: _, ...tables } = await tablesOf(db)
     expect(tables).toEqual(await tablesOf(fresh))
-    db.close()
+    await db.close()
   })
 }
 

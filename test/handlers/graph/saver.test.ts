@@ -53,7 +53,7 @@ else
       return {
         db,
         async close() {
-          db.close()
+          await db.close()
           await server[Symbol.asyncDispose]()
         },
       }
