@@ -26,7 +26,7 @@ const layers: Record<string, readonly string[]> = {
   client: ["protocol"],
   commands: ["auth", "protocol", "store", "client", "handlers", "server"],
   server: ["auth", "protocol", "handlers", "files", "store", "bus", "chat", "socket", "http"],
-  main: ["commands", "server"],
+  main: ["commands", "store"],
 }
 
 function layerOf(path: string): string {

@@ -9,6 +9,7 @@ import { type Log, silentLog } from "../log.ts"
 import type { Config } from "../settings.ts"
 import { type StoreHealth, withHealth, withStoreErrors } from "./faults.ts"
 import { openFileClient } from "./file-client.ts"
+import { endFileThread } from "./file-worker.ts"
 import { holdLock, LockedError } from "./lock.ts"
 import { applyMigrations } from "./migrations.ts"
 import { type Orm, ormOf } from "./orm.ts"
@@ -96,6 +97,7 @@ async function openServer(
   { url, auth_token, replica_url }: Config["database"] & { readonly url: string },
   { patience_ms = 10_000, clock = systemClock, log = silentLog }: DatabaseOptions,
 ): Promise<Database> {
+  endFileThread()
   const health = { away: false }
   const { openServerClient } = await import("./server-client.ts")
   const { Replica } = await import("./replica.ts")

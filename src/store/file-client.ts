@@ -3,6 +3,7 @@ import type { Client, InArgs, InStatement, ResultSet, Row, TransactionMode } fro
 import { LibsqlError } from "@libsql/core/api"
 import type { Answer, Statement } from "./file-connection.ts"
 import type { Fault, Reply, Request } from "./file-thread.ts"
+import { fileWorker } from "./file-worker.ts"
 
 interface Waiting {
   resolve(answers: readonly Answer[]): void
@@ -12,7 +13,7 @@ interface Waiting {
 type Act = Request extends infer Each ? (Each extends Request ? Omit<Each, "number" | "path"> : never) : never
 
 class FileThread {
-  readonly #worker = new Worker(new URL("./file-thread.ts", import.meta.url).href)
+  readonly #worker = fileWorker()
   readonly #waiting = new Map<number, Waiting>()
   #last = 0
 
@@ -24,7 +25,6 @@ class FileThread {
       this.#worker.terminate()
       this.#fail(new Error(`the thread of the database broke: ${message}`))
     }
-    this.#worker.unref()
   }
 
   ask(path: string, act: Act): Promise<readonly Answer[]> {
