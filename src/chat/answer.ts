@@ -58,6 +58,7 @@ export class Answer {
   /** What was sent, and apart from it what waits: a tick then costs what it sends, however long the answer is. */
   readonly #sent: Record<Kind, string> = { text: "", reasoning: "" }
   readonly #waiting: Record<Kind, string> = { text: "", reasoning: "" }
+  readonly #about: { turn_id: string; message_id: string; generation?: number }
   readonly #parts = new Map<string, Part>()
   readonly #budget: PartBudget
   /** Waits to send what came within a tick of what was sent before. */
@@ -70,25 +71,20 @@ export class Answer {
 
   constructor(deps: AnswerDeps) {
     this.#deps = deps
+    this.#about = { turn_id: deps.turn_id, message_id: deps.message_id, ...generationOf(deps.generation) }
     this.#budget = new PartBudget(deps.parts)
     if (deps.generation > 1) this.#beginAgain(deps.draft ?? { text: "", reasoning: "", parts: [] })
   }
 
   /** Tells everybody what holds of the answer: all of the draft, and nothing besides. */
   #beginAgain({ text, reasoning, parts }: Draft): void {
-    const about = this.#about
-    if (reasoning) this.#deps.publish({ kind: "reasoning", ...about, offset: 0, text: reasoning })
+    if (reasoning) this.#deps.publish({ kind: "reasoning", ...this.#about, offset: 0, text: reasoning })
     for (const part of parts) this.#show(part)
-    this.#deps.publish({ kind: "text", ...about, offset: 0, text })
+    this.#deps.publish({ kind: "text", ...this.#about, offset: 0, text })
     this.#sent.reasoning = reasoning
     this.#sent.text = text
     // Whoever reads the store from now on may not take the earlier run's words for this one's.
     this.#keep()
-  }
-
-  get #about(): { turn_id: string; message_id: string; generation?: number } {
-    const { turn_id, message_id, generation } = this.#deps
-    return { turn_id, message_id, ...generationOf(generation) }
   }
 
   get text(): string {

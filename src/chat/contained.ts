@@ -5,7 +5,7 @@ import { ChatError } from "../errors.ts"
 import { type CheckedEvent, HandlerEvent } from "../handlers/handler.ts"
 import { problemOf } from "../language/problem.ts"
 import type { Log } from "../log.ts"
-import { Json } from "../protocol/ids.ts"
+import { isTooDeep } from "../protocol/ids.ts"
 import { jsonParameter } from "../store/json.ts"
 import { type Heard, hear } from "./hear.ts"
 
@@ -72,10 +72,10 @@ function counting({ clock, bounds }: ContainedDeps): (event: CheckedEvent) => vo
   return (event) => {
     const spoken = event.type === "text" || event.type === "reasoning"
     const weight = spoken ? 1 : 10
-    const age = clock.now() - second
+    const now = clock.now()
     // Less than none: the time of day was set back.
-    if (age >= 1000 || age < 0) {
-      second = clock.now()
+    if (now - second >= 1000 || now < second) {
+      second = now
       within = 0
     }
     within += weight
@@ -116,7 +116,8 @@ function checked(yielded: unknown): CheckedEvent {
   if (text) return text
   let event: unknown
   try {
-    event = Json.parse(JSON.parse(jsonParameter(yielded)))
+    event = JSON.parse(jsonParameter(yielded))
+    if (isTooDeep(event)) throw new Error("it is nested too deeply")
   } catch (cause) {
     throw new Error("the handler yielded what cannot be kept as JSON", { cause })
   }

@@ -56,7 +56,7 @@ export class LiveChat {
   /** Events that came before their turn. */
   readonly #ahead = new Map<number, DurableFrame>()
   #filling = false
-  /** Made with the first delta: most chats that are looked at say nothing just now. */
+  /** Made with the first hole: a bus of a single process leaves none. */
   #textGaps: TextGaps | null = null
   readonly #ends = new Map<string, ((state: TurnEnd) => void)[]>()
   /** Open turns whose stop was asked for. */
@@ -117,9 +117,9 @@ export class LiveChat {
       return
     }
     if (frame.type === "progress") {
-      this.#show(this.streams.add(frame.data, frame.trace_id), frame.trace_id)
-      this.#textGaps ??= this.#watchGaps()
-      this.#textGaps.watch(frame.data)
+      const pieces = this.streams.add(frame.data, frame.trace_id)
+      this.#show(pieces, frame.trace_id)
+      if (pieces.length === 0) this.#watchGaps(frame.data)
       return
     }
     if (frame.type === "status") {
@@ -130,9 +130,11 @@ export class LiveChat {
     this.#fanOut("events", encode(frame))
   }
 
-  #watchGaps(): TextGaps {
+  /** A piece came that cannot be shown: the one before it may be missing. */
+  #watchGaps(piece: Progress): void {
     const found = (turn: TurnRow) => this.#show(this.streams.addKept(turn), turn.trace_id)
-    return new TextGaps({ ...this.#deps, streams: this.streams, found })
+    this.#textGaps ??= new TextGaps({ ...this.#deps, streams: this.streams, found })
+    this.#textGaps.watch(piece)
   }
 
   #show(pieces: readonly Progress[], trace_id: string): void {

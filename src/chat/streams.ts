@@ -38,8 +38,9 @@ export class Streams {
    */
   add(progress: Progress, trace_id: string): Progress[] {
     const { message_id, turn_id, generation = 1 } = progress
-    if (this.#ended.has(message_id) || this.#ended.has(turn_id)) return []
     const known = this.#streams.get(message_id)
+    // What has ended is forgotten.
+    if (!known && (this.#ended.has(message_id) || this.#ended.has(turn_id))) return []
     if (known && known.generation > generation) return []
     const isNew = !known || known.generation < generation
     const stream = isNew ? newStream(turn_id, trace_id, generation) : known
@@ -145,6 +146,7 @@ function append(stream: Stream, delta: TextProgress): Progress[] {
   const fresh = delta.text.slice(known.length - delta.offset)
   if (fresh === "") return []
   stream[delta.kind] += fresh
+  if (stream.ahead.length === 0) return [delta]
   const waiting = stream.ahead
   stream.ahead = []
   return [delta, ...waiting.flatMap((one) => append(stream, one))]

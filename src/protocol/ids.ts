@@ -14,14 +14,15 @@ const deepest = 100
 
 /** Any JSON that is not nested too deeply; looked at first, since reading what nests without end overflows the stack. */
 export const Json = z.preprocess((value, context) => {
-  if (isDeeper(value, deepest)) context.addIssue({ code: "custom", message: "must not be nested so deeply" })
+  if (isTooDeep(value)) context.addIssue({ code: "custom", message: "must not be nested so deeply" })
   return value
 }, z.json())
 export type Json = z.infer<typeof Json>
 
-function isDeeper(value: unknown, levels: number): boolean {
+/** For what is JSON already. */
+export function isTooDeep(value: unknown, levels = deepest): boolean {
   if (typeof value !== "object" || value === null) return false
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
+  return levels === 0 || Object.values(value).some((inner) => isTooDeep(inner, levels - 1))
 }
 
 const name = /^[A-Za-z0-9][A-Za-z0-9._~:-]{0,63}$/

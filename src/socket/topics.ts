@@ -4,7 +4,7 @@ import type { FanOut } from "../chat/live-chat.ts"
 import type { SocketData } from "./upgrade.ts"
 
 export function topic(session_id: string, channel: "events" | "deltas"): string {
-  return `chat:${session_id}:${channel}`
+  return channel === "events" ? session_id : `${session_id}:${channel}`
 }
 
 export function fanOutOf(server: () => Server<SocketData>): FanOut {

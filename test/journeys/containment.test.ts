@@ -40,6 +40,7 @@ async function* yielding(...events: unknown[]): AsyncGenerator<unknown> {
 
 const cyclic: { type: string; self?: unknown } = { type: "step" }
 cyclic.self = cyclic
+const deep: unknown = JSON.parse(`${"[".repeat(101)}${"]".repeat(101)}`)
 const ownCause = new Error("its own cause")
 ownCause.cause = ownCause
 
@@ -67,6 +68,11 @@ const rogues: Record<string, { run: (signal: AbortSignal) => unknown; said: stri
     problem: /yielded something else: text/,
   },
   "yields a circle": { run: () => yielding(cyclic), said: "so far. ", problem: /cannot be kept as JSON/ },
+  "yields what nests too deeply": {
+    run: () => yielding({ type: "usage", usage: {}, more: deep }),
+    said: "so far. ",
+    problem: /cannot be kept as JSON/,
+  },
   "yields a field that throws": {
     run: () =>
       yielding({

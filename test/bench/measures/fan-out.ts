@@ -62,6 +62,9 @@ export async function fanOut(size: FanOutSize = { sockets: 1000, single: 200, bu
       rows.push(row(`one by one: ${name}, 200 bytes`, single), row(`in bursts of 32: ${name}, 200 bytes`, inBursts))
       rows.push(ratio(`${name} / service, one by one`, single.cpu / delta.cpu, target))
       rows.push(ratio(`${name} / service, in bursts`, inBursts.cpu / steps.cpu, target))
+      // What the service could reach at most.
+      rows.push(ratio(`${name} / bare Bun, one by one`, single.cpu / limit.one.cpu))
+      rows.push(ratio(`${name} / bare Bun, in bursts`, inBursts.cpu / limit.burst.cpu))
     } catch (error) {
       if (!(error instanceof NotHere)) throw error
       rows.push({ measure: "fan-out", what: name, value: null, unit: "", note: error.message })
