@@ -4,7 +4,7 @@ import { expect, test } from "bun:test"
 import type { HandlerEvent } from "../../src/handlers/handler.ts"
 import type { LinsightRun } from "../support/fake-bisheng/linsight-run.ts"
 import { of, textOf } from "./bisheng-scene.ts"
-import { joined } from "./context.ts"
+import { joined, type Run } from "./context.ts"
 import { scene } from "./linsight-scene.ts"
 
 /** Work that goes on as soon as its first task was told of, when nobody looks any more; and a turn with it. */
@@ -36,6 +36,10 @@ test("each event about a task, a call and a thought is told, though REST does no
     run.update("t1", "waiting_for_user_input")
     run.push("user_input_completed", { id: "t1", status: "user_input_completed" })
     run.end("t2", "no money", "failed")
+    // Again, too late, and of the work as a whole: nothing to tell.
+    run.end("t2", "no money", "failed")
+    run.push("task_start", { id: "t2", status: "in_progress" })
+    run.push("task_start", { id: run.row.id, status: "in_progress" })
     run.end("t1", "booked")
     await over.promise
     run.finish("Done.")
@@ -88,4 +92,23 @@ test("its failure comes with the reason that the socket alone tells; work that w
   await using __ = ended.chat
   expect((await ended.say()).error).toMatchObject({ code: "engine_lost" })
   expect([failing.chat.fake.linsight.opened, ended.chat.fake.linsight.opened]).toEqual([1, 1])
+})
+
+test("after an answer nothing is told of tasks that were over before, nor is what was asked a call of a tool", async () => {
+  await using chat = scene(async (run) => {
+    run.generate([
+      { id: "t1", name: "Look" },
+      { id: "t2", name: "Book" },
+    ])
+    run.end("t1", "found")
+    run.end("t2", await run.ask("t2", "Where to?"))
+    run.finish("Booked.")
+  })
+  const stepsOf = (run: Run) => of(run, "step").map(({ step: { step_id, state } }) => `${step_id} ${state}`)
+  const asked = await chat.say("go")
+  expect(stepsOf(asked)).toContain("t1 completed")
+  const run = await chat.say("Rome", { parts: [{ type: "input", input_id: "inp_1", answer: "Rome" }] })
+  expect(textOf(run.events)).toBe("Booked.")
+  expect(stepsOf(run).filter((step) => step !== "t2 running")).toEqual(["t2 completed"])
+  expect([...of(asked, "tool"), ...of(run, "tool")]).toEqual([])
 })
