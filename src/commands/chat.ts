@@ -53,11 +53,14 @@ async function talk(options: ChatCommandOptions): Promise<boolean> {
     // A script's first line may be the answer to a question that waits since long before.
     if (!terminal) await conversation.ready().catch(() => undefined)
     const text = line.trim()
+    // No command has a second slash.
+    const isPath = conversation.asking === "file" && /^\/\S*\//.test(text)
+    const isCommand = text.startsWith("/") && !isPath
     // An empty line may be the answer to a field.
-    if (!text.startsWith("/") && conversation.asking) return conversation.answer(line)
+    if (!isCommand && conversation.asking) return conversation.answer(line)
     if (!text) return true
-    const done = text.startsWith("/") ? await commands.run(text) : null
-    return done ?? conversation.say(text.startsWith("/") ? { kind: "command", command: text } : line)
+    const done = isCommand ? await commands.run(text) : null
+    return done ?? conversation.say(isCommand ? { kind: "command", command: text } : line)
   }
 
   process.on("SIGINT", interrupted)

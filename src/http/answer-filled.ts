@@ -4,10 +4,10 @@ import { ChatError } from "../errors.ts"
 import { badForm } from "../files/form.ts"
 import type { HeldFiles } from "../files/held.ts"
 import { say } from "../language/language.ts"
-import { type Field, maxFiles } from "../protocol/form.ts"
+import type { Field } from "../protocol/form.ts"
 import type { Env } from "./answer.ts"
 import { type Chosen, type Filled, namesOf } from "./answer-form.ts"
-import { isMultipart, UploadedForm } from "./answer-upload.ts"
+import { isMultipart, roomFor, UploadedForm } from "./answer-upload.ts"
 
 export interface FilledForm {
   readonly filled: Filled
@@ -54,7 +54,8 @@ async function withFiles(
   c: Context<Env>,
   { values, files, faults, ids }: Pick<UploadedForm, "files" | "faults" | "ids"> & { readonly values: Filled },
 ): Promise<FilledForm> {
-  const keptAt = (place: number) => (values.get(namesOf(place).kept) ?? []).slice(0, maxFiles)
+  // No more than are held, and no fewer: whoever keeps too many is told so, and chooses which.
+  const keptAt = (place: number) => [...new Set(values.get(namesOf(place).kept))].slice(0, roomFor(fields))
   const named = fields.flatMap((field, place) => (field.type === "file" ? keptAt(place) : []))
   const rows = named.length > 0 ? await held.find(input_id, named) : []
   const known = new Map(rows.map((row) => [row.id, row]))
@@ -63,7 +64,7 @@ async function withFiles(
     if (field.type !== "file") return []
     const fresh = files.get(place) ?? []
     // One file takes the place of the one before.
-    const wanted = field.multiple || fresh.length === 0 ? [...new Set(keptAt(place))] : []
+    const wanted = field.multiple || fresh.length === 0 ? keptAt(place) : []
     const kept = wanted.flatMap((id) => known.get(id) ?? [])
     if (kept.length < wanted.length && !wrong.has(field.key))
       wrong.set(field.key, say(c.var.language, "page_file_gone"))

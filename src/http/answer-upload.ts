@@ -13,7 +13,7 @@ import { namesOf } from "./answer-form.ts"
 const maxValueBytes = 1_048_576
 /** So many parts more than the form can need: who chooses a whole folder is told that it is too much. */
 const spareParts = 1000
-/** Files that are held for a question: as many as it asks for, twice. A form is sent again with others, or by a second click. */
+/** As many files are held as a question asks for, twice: a form is sent again with others, or by a second click. */
 const rounds = 2
 const faultsOfFiles: readonly ErrorCode[] = ["file_too_large", "file_type", "file_unreadable"]
 
@@ -39,6 +39,11 @@ export function maxOf(field: Field): number {
   return field.multiple ? maxFiles : 1
 }
 
+/** How many files are held for a question with these fields. */
+export function roomFor(fields: readonly Field[]): number {
+  return rounds * fields.reduce((sum, field) => sum + maxOf(field), 0)
+}
+
 export class UploadedForm {
   readonly values = new Map<string, string[]>()
   /** What was kept, by the places of the fields. */
@@ -59,8 +64,7 @@ export class UploadedForm {
     this.#fileFields = new Map(
       fields.flatMap((field, place) => (field.type === "file" ? [[namesOf(place).field, { field, place }]] : [])),
     )
-    const room = rounds * fields.reduce((sum, field) => sum + maxOf(field), 0)
-    this.#room = { user_id: deps.user_id, held_for: deps.input_id, room }
+    this.#room = { user_id: deps.user_id, held_for: deps.input_id, room: roomFor(fields) }
   }
 
   /** The ids of what was kept. */

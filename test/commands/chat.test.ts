@@ -274,6 +274,33 @@ test("a question with fields is asked field by field; a wrong line is told and a
   expect(parts).toMatchObject([{ type: "input", answer: { size: 7, colour: "g" } }])
 })
 
+test("a file of a form is given by its path, also from the root; a command is one there as well", async () => {
+  const bot = scriptedHandler()
+  await using server = await startTestServer({ handlers: { bot: bot.handler } })
+  const paper = join(server.folder, "my paper.txt")
+  await Bun.write(paper, "what it says")
+  await using person = new Person(server)
+  await person.sees("/help")
+  person.say("begin")
+  const fields = [
+    { type: "file" as const, key: "paper" },
+    { type: "file" as const, key: "more", multiple: true },
+  ]
+  void (await bot.run()).yield({ type: "question", prompt: "Your papers, please.", fields })
+  await person.sees("paper (a path):")
+  person.say("/nowhere/paper.txt")
+  await person.sees("[There is no file /nowhere/paper.txt]")
+  person.say("/nonsense")
+  await person.sees("There is no command 'nonsense'")
+  person.say(paper)
+  await person.sees("more (paths, with commas between):")
+  person.say(`${paper}, ${paper}`)
+  const { message, files } = (await bot.run()).context
+  const kept = message.parts.flatMap((part) => (part.type === "file" ? [part] : []))
+  expect(kept.map(({ name }) => name)).toEqual(["my paper.txt", "my paper.txt", "my paper.txt"])
+  expect(await files.text(kept[0]?.file_id ?? "")).toBe("what it says")
+})
+
 test("of a form that is refused only the wrong field is asked for again", async () => {
   const bot = scriptedHandler()
   await using server = await startTestServer({ handlers: { bot: bot.handler } })

@@ -1,6 +1,6 @@
 // Plug-ins as their authors have them: files in a folder of their own, named by the configuration of a real service.
 import { expect, test } from "bun:test"
-import { readFile, writeFile } from "node:fs/promises"
+import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { resolveSecret } from "../../src/auth/secret.ts"
 import { issueToken } from "../../src/auth/token.ts"
@@ -49,6 +49,32 @@ test("a bot in a folder that has nothing else is found by its path, and answers"
   const client = await connect(service, folder, "default")
   await client.say("hello")
   expect((await client.next("result")).data.message).toBe("HELLO!!!")
+})
+
+test("a bot, a graph and tools that come as packages are found by their names where the service is started", async () => {
+  await using folder = await temporaryFolder()
+  const packages = { "bot-that-shouts": shout, "@ours/graph-of-trips": trip, "tools-that-add": add }
+  for (const [name, source] of Object.entries(packages)) {
+    const place = join(folder.path, "node_modules", name)
+    await mkdir(place, { recursive: true })
+    await writeFile(join(place, "package.json"), JSON.stringify({ name, type: "module", exports: "./main.ts" }))
+    await writeFile(join(place, "main.ts"), source)
+  }
+  const options = { base_url: "http://127.0.0.1:9/v1", tools: ["tools-that-add"] }
+  const flows = [
+    { handler: "bot-that-shouts", options: { mark: "?" } },
+    { chat_type: "WORKFLOW", handler: "graph", options: { graph: "@ours/graph-of-trips", config: { verb: "To" } } },
+    { chat_type: "ASSISTANT", handler: "assistant", options },
+  ]
+  const env = await write(folder, { "chat.yaml": JSON.stringify({ flows }) })
+  await using service = await startService({ env, cwd: folder.path })
+  expect(service.out).toContain("ASSISTANT -> assistant")
+  const client = await connect(service, folder, "default")
+  await client.say("hello")
+  expect((await client.next("result")).data.message).toBe("HELLO?")
+  const traveller = await connect(service, folder, "trip", "&chat_type=WORKFLOW")
+  await traveller.say("go")
+  expect((await traveller.next("end")).data.question?.prompt).toBe("Where to?")
 })
 
 const trip = `import { MessagesAnnotation, END, interrupt, START, StateGraph, Annotation } from "@langchain/langgraph"
@@ -101,15 +127,16 @@ test("a graph in a folder that has nothing else finds LangGraph, and the chat; i
   expect((await client.next("result")).data.message).toBe("Off to Rome")
 })
 
+const add = `import { defineTool, z } from "bisheng-chat/tool"
+export default defineTool({ name: "add", description: "adds", input: z.object({ a: z.number() }), run: ({ a }) => a + 1 })`
+
 test("tools in a folder that has nothing else are found from the configuration's file; one that is not there is named", async () => {
   await using folder = await temporaryFolder()
-  const tool = `import { defineTool, z } from "bisheng-chat/tool"
-export default defineTool({ name: "add", description: "adds", input: z.object({ a: z.number() }), run: ({ a }) => a + 1 })`
   const flow = (path: string) => ({
     handler: "assistant",
     options: { base_url: "http://127.0.0.1:9/v1", tools: [path] },
   })
-  const files = { "add.ts": tool, "chat.yaml": JSON.stringify({ flows: [flow("./add.ts")] }) }
+  const files = { "add.ts": add, "chat.yaml": JSON.stringify({ flows: [flow("./add.ts")] }) }
   await using service = await startService({ env: await write(folder, files) })
   expect(service.out).toContain("NORMAL -> assistant")
   const env = await write(folder, { "chat.yaml": JSON.stringify({ flows: [flow("./sub.ts")] }) })

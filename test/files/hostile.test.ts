@@ -61,6 +61,15 @@ test("1 GB that says so is refused before any of it is read", async () => {
   expect(answer).toMatchObject(refused)
   expect(peak).toBeLessThan(80e6)
   await untilThere(folder.path, 0)
+  // Nothing has been sent yet when the answer comes.
+  const { port, hostname, host } = new URL(service.url)
+  const socket = connect(Number(port), hostname)
+  const told = Promise.withResolvers<string>()
+  socket.on("data", (bytes) => told.resolve(bytes.toString()))
+  const head = ["POST /chat/file HTTP/1.1", `Host: ${host}`, `Authorization: Bearer ${token}`, form]
+  socket.write(`${head.join("\r\n")}\r\nContent-Length: ${2 ** 30}\r\n\r\n`)
+  expect(await told.promise).toStartWith(refused.status)
+  socket.destroy()
 })
 
 test("a length that is a lie: what comes beyond it is no request, and the connection ends", async () => {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { ChatError } from "../../src/errors.ts"
 import assistant from "../../src/handlers/assistant/assistant.ts"
+import { resultOf } from "../../src/handlers/assistant/mcp-result.ts"
 import { AssistantOptions, fits } from "../../src/handlers/assistant/options.ts"
 import { everything, notes, startMcpServer } from "../support/mcp-server.ts"
 import { type ModelServer, startModelServer } from "../support/model-server.ts"
@@ -49,6 +50,46 @@ test("the official server by HTTP: its tools are called, and images and failures
   expect(joined(image.events)).toContain("[image image/png]")
   const wrong = await say(model, 'call every__get-sum {"a":"x"}', over)
   expect(toolsOf(wrong).at(-1)).toMatchObject({ state: "failed", output: expect.stringContaining("expected number") })
+})
+
+test.each([
+  ["http", "mcp"],
+  ["sse", "sse"],
+] as const)(
+  "a server by %s that dies in the middle of a call is gone at once, and found again when it is back",
+  async (transport, path) => {
+    await using model = await startModelServer()
+    obey(model)
+    const port = freePort()
+    const over = { mcp_servers: { every: { url: `http://127.0.0.1:${port}/${path}`, transport } } }
+    const long = 'call every__trigger-long-running-operation {"duration":100,"steps":100}'
+    for (let start = 0; start < 2; start++) {
+      await using server = await startMcpServer(everything, port, {}, transport)
+      const sum = await say(model, 'call every__get-sum {"a":1,"b":2}', over)
+      expect(joined(sum.events)).toBe(`${firstWords}\n\nIt gave: The sum of 1 and 2 is 3.`)
+      const messages = () => server.said.split(/Client Message|Received MCP POST/).length
+      const before = messages()
+      const cut = say(model, long, over)
+      // The list of tools, and the call.
+      await until(() => messages() === before + 2, "the call")
+      await server.kill("SIGKILL")
+      expect(toolsOf(await cut).at(-1)).toMatchObject({ state: "failed", output: expect.stringContaining("is gone") })
+    }
+    expect(codeOf(await say(model, "hello", over))).toBe("tools_unavailable")
+  },
+)
+
+test("resources that a tool gives back become their text, or their name and address; what has a shape alone stays as it is", async () => {
+  const text = resultOf({ content: [{ type: "resource", resource: { uri: "a://1", text: "words" } }] })
+  const blob = resultOf({ content: [{ type: "resource", resource: { uri: "a://2", blob: "AA==" } }] })
+  const link = resultOf({ content: [{ type: "resource_link", uri: "a://3", name: "plan.md" }] })
+  const shape = resultOf({ content: [], structuredContent: { sum: 3 } })
+  expect([text, blob, link, shape]).toEqual(["words", "[resource] a://2", "[resource] plan.md: a://3", { sum: 3 }])
+  await using model = await startModelServer()
+  obey(model)
+  const over = { mcp_servers: { every: { command: process.execPath, args: [everything] } } }
+  const { events } = await say(model, 'call every__get-resource-reference {"resourceType":"Text","resourceId":1}', over)
+  expect(joined(events)).toContain("Resource 1: This is a plaintext resource")
 })
 
 test("a server by HTTP that was started again is found again, also when it forgot the session", async () => {

@@ -1,42 +1,13 @@
 // Linsight's work as events of ours: told once, whatever the socket loses, repeats or brings too late.
 import { expect, test } from "bun:test"
-import linsight, { BishengLinsightOptions } from "../../src/handlers/bisheng-linsight.ts"
-import { HandlerEvent } from "../../src/handlers/handler.ts"
 import type { Part } from "../../src/protocol/message.ts"
 import type { LinsightScript } from "../support/fake-bisheng/linsight-run.ts"
-import { FakeBisheng } from "../support/fake-bisheng/server.ts"
 import { envelope } from "../support/fake-bisheng/wire.ts"
 import { of, textOf } from "./bisheng-scene.ts"
-import { collect, context, type Given, joined, message } from "./context.ts"
+import { joined } from "./context.ts"
+import { scene } from "./linsight-scene.ts"
 
 const workbench = (name: string) => `/api/v1/linsight/workbench/${name}`
-
-function scene(script: LinsightScript, options: object = {}) {
-  const fake = new FakeBisheng()
-  fake.linsight.publish(script)
-  const parsed = BishengLinsightOptions.parse({ base_url: fake.url, cookie_token: fake.linsight.token, ...options })
-  const scene = {
-    fake,
-    checkpoint: null as unknown,
-    async say(
-      text: string,
-      over: Partial<Given<unknown>> & { parts?: Part[] } = {},
-      each?: (event: HandlerEvent) => void | Promise<void>,
-    ) {
-      const { parts = [], ...rest } = over
-      const said = message({ message: text, parts })
-      const given = context({ message: said, checkpoint: scene.checkpoint, ...rest, options: parsed })
-      const run = await collect(linsight.run(given), each)
-      for (const event of run.events) {
-        HandlerEvent.parse(event)
-        if (event.type === "checkpoint") scene.checkpoint = event.checkpoint
-      }
-      return run
-    },
-    [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose](),
-  }
-  return scene
-}
 
 /** Two tasks, one within the other, with a thought and two calls, one of them of nobody's task. */
 const work: LinsightScript = async (run) => {

@@ -143,6 +143,23 @@ test("text with a field: the default is given, the answer goes on", async () => 
   expect(textOf((await chat.answer({ output_result: "better" })).events)).toBe("Sent: better")
 })
 
+test("a form's file may have to be an image, and one alone; where there is nothing to choose from, one writes", async () => {
+  await using chat = scene(function* () {
+    yield up.form([
+      up.fileItem("file_1", "Photo", { file_type: "image" }),
+      up.fileItem("file_2", "Paper", { file_type: "file" }),
+      up.selectItem("kind", "Kind", [], { value: "as before" }),
+    ])
+  })
+  const fields = of(await chat.say("go"), "question")[0]?.fields ?? []
+  expect(fields).toEqual([
+    expect.objectContaining({ type: "file", key: "file_1", accept: ["image/*"] }),
+    expect.not.objectContaining({ accept: expect.anything() }),
+    expect.objectContaining({ type: "text", key: "kind", default: "as before" }),
+  ])
+  expect(fields.some((field) => field.type === "file" && field.multiple)).toBe(false)
+})
+
 test("text with a choice: options are what they are, by id, and may be typed as well", async () => {
   const script: up.Script = function* () {
     const { output_result } = yield up.outputWithChoose("Go on?", [
@@ -158,6 +175,7 @@ test("text with a choice: options are what they are, by id, and may be typed as 
       { value: "b1", label: "yes" },
       { value: "b2", label: "no" },
     ]
+    expect(textOf(asked.events)).toBe("Go on?")
     expect(of(asked, "question")[0]?.fields).toMatchObject([{ type: "select", options }])
     expect(textOf((await chat.answer(answer)).events)).toBe("Chosen: b2")
   }

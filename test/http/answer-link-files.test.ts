@@ -125,6 +125,19 @@ test("[P6.15] a file need not be chosen again when something else is wrong; anot
   expect(await link.files()).toHaveLength(3)
 })
 
+test("[P6.15] who keeps more files than may be is told so, and not given fewer than were chosen", async () => {
+  await using link = await linkScene([{ ...scan, key: "more", multiple: true }, count])
+  const ten = (name: string) => Array.from({ length: 10 }, (_, at) => ["f0", fileOf(`${name}${at}`)] as const)
+  const first = await link.send([...ten("a"), ["f1", "0"]])
+  const both = offered((await link.send([...offered(first.text), ...ten("b"), ["f1", "1"]])).text)
+  expect(both).toHaveLength(20)
+  const many = await link.send([...both.slice(0, 11), ["f1", "1"]])
+  expect([many.status, faultAt(many.text, 0)]).toEqual([422, "takes at most 10 files"])
+  expect((await link.send([...both.slice(5, 15), ["f1", "1"]])).status).toBe(200)
+  expect((await link.answered()).answer).toEqual({ more: both.slice(5, 15).map(([, id]) => id), count: 1 })
+  expect(await link.files()).toHaveLength(10)
+})
+
 test("[P6.15] a form with files that is sent twice at once, and once more, is one answer, with its files once", async () => {
   await using link = await linkScene([scan])
   const once = /name="once" value="([^"]+)"/.exec(await (await fetch(link.url)).text())?.[1] ?? ""

@@ -146,7 +146,11 @@ test.each([
   ["no boundary", "multipart/form-data", part("hi")],
   ["no part", `multipart/form-data; boundary=${boundary}`, `--${boundary}--\r\n`],
   ["nothing", `multipart/form-data; boundary=${boundary}`, ""],
-  ["another part", `multipart/form-data; boundary=${boundary}`, part("hi", 'form-data; name="text"')],
+  [
+    "another part",
+    `multipart/form-data; boundary=${boundary}`,
+    `${part("hi", 'form-data; name="text"')}--${boundary}--`,
+  ],
   ["two parts", `multipart/form-data; boundary=${boundary}`, `${part("hi")}${part("ho")}--${boundary}--\r\n`],
   [
     "a large part that is no form-data",
@@ -155,7 +159,7 @@ test.each([
   ],
   ["a form that breaks off", `multipart/form-data; boundary=${boundary}`, part("hi")],
   ["a form that breaks off in the headers", `multipart/form-data; boundary=${boundary}`, `--${boundary}\r\nContent-`],
-  ["a part without a name", `multipart/form-data; boundary=${boundary}`, part("hi", "form-data")],
+  ["a part without a name", `multipart/form-data; boundary=${boundary}`, `${part("hi", "form-data")}--${boundary}--`],
   ["headers without end", `multipart/form-data; boundary=${boundary}`, `--${boundary}\r\nX: ${"y".repeat(99_000)}`],
   ["much before the form", `multipart/form-data; boundary=${boundary}`, "z".repeat(500_000)],
   ["much after the form", `multipart/form-data; boundary=${boundary}`, `${part("hi")}--${boundary}x${"z".repeat(9e5)}`],

@@ -88,6 +88,30 @@ test("[P6.2] a tool call end to end: the call, its arguments and its result are 
   expect(frames.find(({ type }) => type === "result")?.data).toMatchObject({ usage })
 })
 
+test("[P6.2] what the model thinks before a call and after it is streamed apart from its words, and kept before them", async () => {
+  await using at = await scene()
+  const tool = { name: "weigh", arguments: '{"thing":"stone"}', id: "c1" }
+  at.model.mock.prependFixture({
+    match: { userMessage: "think", hasToolResult: false },
+    response: { content: "Wait.", reasoning: "How heavy?", toolCalls: [tool] },
+  })
+  at.model.mock.prependFixture({
+    match: { userMessage: "think", hasToolResult: true },
+    response: { content: "5 kg.", reasoning: "Now I know." },
+  })
+  const { frames, message, parts } = await turn(at.client, "think")
+  expect(message).toBe("Wait.\n\n5 kg.")
+  const thought = "How heavy?\n\nNow I know."
+  expect(parts).toMatchObject([
+    { type: "reasoning", text: thought },
+    { type: "tool", state: "completed" },
+  ])
+  const told = frames.flatMap(({ type, data }) =>
+    type === "progress" && "kind" in data && data.kind === "reasoning" && "text" in data ? [data.text] : [],
+  )
+  expect(told.join("")).toBe(thought)
+})
+
 test("a tool of a plug-in module is called with its defaults, and with the chat; the next turn knows what it gave", async () => {
   await using at = await scene()
   const { parts } = await turn(at.client, 'call weigh {"thing":"stone"}')

@@ -8,6 +8,8 @@ export const notes = join(root, "test/support/mcp-tools.ts")
 
 export interface McpProcess extends AsyncDisposable {
   readonly url: string
+  /** What it said so far. */
+  readonly said: string
   kill(signal: NodeJS.Signals): Promise<void>
 }
 
@@ -16,25 +18,32 @@ export async function startMcpServer(
   file: string,
   port = freePort(),
   env: Record<string, string> = {},
+  transport: "http" | "sse" = "http",
 ): Promise<McpProcess> {
-  const args = file === everything ? ["streamableHttp"] : [String(port)]
+  const args = file === everything ? [transport === "sse" ? "sse" : "streamableHttp"] : [String(port)]
   const child = Bun.spawn([process.execPath, file, ...args], {
     env: { PATH: Bun.env.PATH ?? "", PORT: String(port), ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   })
-  const said = file === everything ? child.stderr : child.stdout
-  const reader = said.getReader()
-  const decoder = new TextDecoder()
-  for (let text = ""; !/listening|ready/.test(text); ) {
-    const { done, value } = await reader.read()
-    if (done) throw new Error(`the server of tools ended: ${text}`)
-    text += decoder.decode(value, { stream: true })
+  let text = ""
+  const ready = Promise.withResolvers<void>()
+  const read = async (said: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder()
+    for await (const bytes of said) {
+      text += decoder.decode(bytes, { stream: true })
+      if (/listening|ready|running on/.test(text)) ready.resolve()
+    }
+    throw new Error(`the server of tools ended: ${text}`)
   }
-  reader.releaseLock()
+  for (const said of [child.stdout, child.stderr]) read(said).catch(ready.reject)
+  await ready.promise
   return {
-    url: `http://127.0.0.1:${port}/mcp`,
+    url: `http://127.0.0.1:${port}/${transport === "sse" ? "sse" : "mcp"}`,
+    get said() {
+      return text
+    },
     async kill(signal) {
       child.kill(signal)
       if (signal !== "SIGSTOP") await child.exited

@@ -2,6 +2,7 @@
 import { type Chat, connectChat } from "../../client/chat.ts"
 import { ClientError } from "../../client/error.ts"
 import type { Say } from "../../client/say.ts"
+import type { Field } from "../../protocol/form.ts"
 import type { ChatType } from "../../protocol/session.ts"
 import type { Question } from "../../protocol/turn.ts"
 import { Exchanges } from "./exchanges.ts"
@@ -74,9 +75,9 @@ export class Conversation {
     return this.#chat.ready()
   }
 
-  /** Does the bot's question have fields, so that the next line is for one of them? */
-  get asking(): boolean {
-    return this.#form !== null && !this.busy
+  /** The type of the field that the next line is for, when the bot's question has fields. */
+  get asking(): Field["type"] | undefined {
+    return this.busy ? undefined : this.#form?.asking
   }
 
   /** Takes a line for a field of the question; with the last one the answer is sent, as in `say`. */

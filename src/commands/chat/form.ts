@@ -26,6 +26,10 @@ export class Form {
     return this.#left.length > 0 ? undefined : this.#answer
   }
 
+  get asking(): Field["type"] | undefined {
+    return this.#left[0]?.type
+  }
+
   /** What to type next. */
   get prompt(): string {
     const [field] = this.#left

@@ -1,6 +1,7 @@
 // Opens a connection to a server of tools (MCP), by its program's standard input and output or by HTTP.
 import type { MCPClient, MCPTransport } from "@ai-sdk/mcp"
 import type { Log } from "../../log.ts"
+import { told } from "./mcp-breaks.ts"
 import { Lines, limited } from "./mcp-limits.ts"
 import type { McpServer } from "./options.ts"
 
@@ -47,9 +48,9 @@ async function openProgram({ command, args, env }: Extract<McpServer, { command:
   return new Program({ command, args: [...args], env, stderr: "ignore" })
 }
 
-function atAddress({ url, headers, transport }: Extract<McpServer, { url: string }>, tooLarge: () => void) {
+function atAddress({ url, headers, transport }: Extract<McpServer, { url: string }>, close: () => void) {
   const limitedFetch = async (input: string | URL | Request, init?: RequestInit) =>
-    limited(await sayGoodbye(input, init), tooLarge)
+    limited(told(await sayGoodbye(input, init), { transport, body: init?.body, close }), close)
   return { type: transport, url, headers, fetch: Object.assign(limitedFetch, { preconnect: fetch.preconnect }) }
 }
 

@@ -1,4 +1,5 @@
 // How much a server of tools may say at once: what is kept of it has a limit of its own, but all of it is in memory before.
+import { isEventStream } from "./mcp-breaks.ts"
 
 /** Bytes of one message. */
 export const largest = 16 * 1024 * 1024
@@ -44,7 +45,7 @@ export class Lines {
 /** The response, whose body breaks off where a message becomes too large: an event of a stream, or all of what is none. */
 export function limited(response: Response, tooLarge: () => void): Response {
   if (response.body === null) return response
-  const isStream = response.headers.get("content-type")?.includes("event-stream") ?? false
+  const isStream = isEventStream(response)
   let size = 0
   const counting = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {

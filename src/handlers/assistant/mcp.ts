@@ -4,6 +4,7 @@ import { ChatError } from "../../errors.ts"
 import type { Log } from "../../log.ts"
 import { createDeadline } from "../deadline.ts"
 import { raced } from "../raced.ts"
+import { goneWords } from "./mcp-breaks.ts"
 import { type MCPClient, openMcpClient } from "./mcp-client.ts"
 import { resultOf } from "./mcp-result.ts"
 import type { McpServer } from "./options.ts"
@@ -126,7 +127,7 @@ function readyTool(server: string, client: MCPClient, { name, description, input
     } catch (error) {
       // With a number it is the server's own word. Else the connection broke; to call again might do the work twice.
       if (error instanceof Error && "code" in error && typeof error.code === "number") throw error
-      throw new Error("The server of this tool is gone; the call may or may not have had its effect.", { cause: error })
+      throw new Error(goneWords, { cause: error })
     }
   }
 }

@@ -77,6 +77,11 @@ test("with output, that is said at the end; the run is over, and the next messag
   expect((await scene.turn(first.checkpoint)).text).toBe(first.text)
 })
 
+test("a node that says more at once than anybody takes is a flood", async () => {
+  await using scene = await graphScene("talk", { say: Array.from({ length: 10_001 }, () => "x") })
+  expect(ChatError.within((await scene.turn(null)).error)).toMatchObject({ code: "handler_flooded" })
+})
+
 test("a graph that goes round and round ends as too_many_steps", async () => {
   await using scene = await graphScene("talk", { rounds: 1000 }, { recursion_limit: 7 })
   const { error } = await scene.turn(null)

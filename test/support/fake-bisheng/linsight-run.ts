@@ -88,6 +88,10 @@ export class LinsightRun {
     this.push("task_start", this.#task(id, { status: "in_progress" }))
   }
 
+  update(id: string, status: string): void {
+    this.push("task_status_update", this.#task(id, { status }))
+  }
+
   end(id: string, answer: string, status = "success"): void {
     this.push("task_end", this.#task(id, { status, result: { answer } }))
   }

@@ -48,6 +48,10 @@ export class FakeLinsight {
   title = "A title by Linsight"
   /** A socket that breaks takes the next event with it, as a reader that hangs in its pop does. */
   stealing = false
+  /** REST does not know of tasks: of what happens the socket alone tells. */
+  late = false
+  /** Sockets so far. */
+  opened = 0
   /** How often a file is not read yet when asked. */
   parsing = 0
   readonly files = new Map<string, string>()
@@ -104,6 +108,7 @@ export class FakeLinsight {
   readonly sockets: Bun.WebSocketHandler<{ version: string }> = {
     open: (socket) => {
       if (socket.data.version === "") return socket.close(1008, "Unauthorized")
+      this.opened += 1
       this.#sockets.add(socket)
       this.#changed()
     },
@@ -138,7 +143,7 @@ export class FakeLinsight {
         return success(versions.reverse().map(({ row }) => ({ ...row, message_id: null, liked: 0 })))
       }
       case "execute-task-detail":
-        return success(run ? [...run.tasks.values()] : [])
+        return success(run && !this.late ? [...run.tasks.values()] : [])
       case "queue-status":
         return success({ index: run?.place ?? null })
       default:
