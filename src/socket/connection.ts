@@ -6,7 +6,7 @@ import type { Follower } from "../chat/follower.ts"
 import type { ChatManager } from "../chat/manager.ts"
 import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
-import { newId, newTraceId } from "../ids.ts"
+import { newTraceId } from "../ids.ts"
 import { describe, type Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
 import { encode } from "../protocol/codec.ts"
@@ -39,12 +39,13 @@ export interface About {
 }
 
 export class Connection implements Follower {
-  readonly id = newId("connection")
-  readonly language: Language
   readonly deps: ConnectionDeps
   readonly chats: JoinedChats
   readonly inbox: Inbox
   principal: Principal
+  /** When it is pinged next, and the end of the token whose renewal was asked for (heartbeat.ts). */
+  pingAt: number
+  askedFor: number | null = null
   readonly #ws: ServerWebSocket<SocketData>
   /** Null: it has fired; a timer is kept in memory for as long as it can be cancelled. */
   #cancelJoin: Cancel | null
@@ -60,7 +61,7 @@ export class Connection implements Follower {
     this.#ws = ws
     this.deps = deps
     this.principal = principal
-    this.language = ws.data.language
+    this.pingAt = deps.clock.now() + deps.config.heartbeat_interval * 1000
     this.chats = new JoinedChats(this)
     this.inbox = new Inbox(this, ws)
     this.inbox.add(() => this.#enter(request))
@@ -69,6 +70,10 @@ export class Connection implements Follower {
       this.#cancelJoin = null
       deps.clock.soon(() => this.inbox.add(() => this.#joinSilently()))
     })
+  }
+
+  get language(): Language {
+    return this.#ws.data.language
   }
 
   /** A turn runs here in one of its chats. */
