@@ -14,7 +14,7 @@ import type { ServerFrame } from "../protocol/server-frame.ts"
 import type { ChatConfig } from "../settings.ts"
 import { Inbox } from "./inbox.ts"
 import { JoinedChats } from "./joined-chats.ts"
-import { topic } from "./topics.ts"
+import { type Channel, topic } from "./topics.ts"
 import type { SocketData } from "./upgrade.ts"
 
 export interface ConnectionDeps {
@@ -49,8 +49,6 @@ export class Connection implements Follower {
   readonly #ws: ServerWebSocket<SocketData>
   /** Null: it has fired; a timer is kept in memory for as long as it can be cancelled. */
   #cancelJoin: Cancel | null
-  /** Sessions whose frames go to this socket as they happen; not those that it is still being brought up to date on. */
-  #following: readonly string[] = []
   #open = true
   #slow = false
   #waitingForRoom: (() => void)[] = []
@@ -121,20 +119,18 @@ export class Connection implements Follower {
 
   follow(session_id: string): void {
     if (!this.#open) return
-    if (!this.#following.includes(session_id)) this.#following = [...this.#following, session_id]
-    this.#ws.subscribe(topic(session_id, "events"))
-    if (!this.#slow) this.#ws.subscribe(topic(session_id, "deltas"))
+    this.chats.follow(session_id, true)
+    this.#ws.subscribe(topic(session_id, this.#slow ? "events" : "all"))
   }
 
   unfollow(session_id: string): void {
     if (!this.#open) return
-    this.#following = this.#following.filter((id) => id !== session_id)
-    this.#ws.unsubscribe(topic(session_id, "events"))
-    this.#ws.unsubscribe(topic(session_id, "deltas"))
+    this.chats.follow(session_id, false)
+    this.#ws.unsubscribe(topic(session_id, this.#slow ? "events" : "all"))
   }
 
   follows(session_id: string): boolean {
-    return this.#following.includes(session_id)
+    return this.chats.followed().includes(session_id)
   }
 
   get full(): boolean {
@@ -173,7 +169,7 @@ export class Connection implements Follower {
   checkBacklog(): void {
     if (this.#slow || !this.full) return
     this.#slow = true
-    for (const session_id of this.#following) this.#ws.unsubscribe(topic(session_id, "deltas"))
+    for (const session_id of this.chats.followed()) this.#move(session_id, { from: "all", to: "events" })
   }
 
   /** What waited has been sent. */
@@ -182,10 +178,15 @@ export class Connection implements Follower {
     for (const resolve of this.#waitingForRoom.splice(0)) resolve()
     if (!this.#slow) return
     this.#slow = false
-    for (const session_id of this.#following) {
+    for (const session_id of this.chats.followed()) {
       this.deps.manager.catchUp(this, session_id)
-      this.#ws.subscribe(topic(session_id, "deltas"))
+      this.#move(session_id, { from: "events", to: "all" })
     }
+  }
+
+  #move(session_id: string, { from, to }: Record<"from" | "to", Channel>): void {
+    this.#ws.subscribe(topic(session_id, to))
+    this.#ws.unsubscribe(topic(session_id, from))
   }
 
   /** The socket is gone. */
