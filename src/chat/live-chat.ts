@@ -50,7 +50,6 @@ export class LiveChat {
   readonly #deps: LiveChatDeps
   #view: ChatView
   #talk: Talk | null = null
-  #filling = false
 
   constructor(state: ChatState, deps: LiveChatDeps) {
     this.#deps = deps
@@ -210,11 +209,12 @@ export class LiveChat {
   }
 
   #awaitGap(): void {
-    if (this.#filling) return
-    this.#filling = true
+    const { talk } = this
+    if (talk.filling) return
+    talk.filling = true
     this.#deps.clock.after(gapPatience, () => {
-      this.#filling = false
-      if (this.talk.ahead.size > 0) void this.fill()
+      talk.filling = false
+      if (talk.ahead.size > 0) void this.fill()
     })
   }
 

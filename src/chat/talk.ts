@@ -12,6 +12,8 @@ export class Talk {
   readonly context = new Context()
   /** Events that came before their turn. */
   readonly ahead = new Map<number, DurableFrame>()
+  /** What lies between is about to be looked for. */
+  filling = false
   /** Who waits for the end of an open turn. */
   readonly ends = new Map<string, ((state: TurnEnd) => void)[]>()
   /** Open turns whose stop was asked for. */
