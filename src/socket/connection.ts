@@ -30,6 +30,8 @@ export interface ConnectionDeps {
 export const slowAt = 262_144
 /** A client that says nothing is joined after this time, in milliseconds (P5.1). */
 const joinAfter = 1000
+/** Most connections rest: what they would keep empty is one for all. */
+const none: readonly never[] = []
 
 /** What a refusal is about, so that it finds its way back. */
 export interface About {
@@ -51,9 +53,9 @@ export class Connection implements Follower {
   #cancelJoin: Cancel | null
   #open = true
   #slow = false
-  #waitingForRoom: (() => void)[] = []
+  #waitingForRoom: readonly (() => void)[] = none
   /** Acks of this turn of the loop. */
-  #acks: string[] = []
+  #acks: readonly string[] = none
 
   constructor(ws: ServerWebSocket<SocketData>, principal: Principal, request: ChatRequest, deps: ConnectionDeps) {
     this.#ws = ws
@@ -99,14 +101,14 @@ export class Connection implements Follower {
 
   /** At the end of this turn of the loop: one call of the system for all that a commit brought, events and acks. */
   acknowledge(frame: ServerFrame): void {
-    this.#acks.push(encode(frame))
+    this.#acks = [...this.#acks, encode(frame)]
     if (this.#acks.length === 1) this.deps.clock.soon(() => this.#sendAcks())
   }
 
   #sendAcks(): void {
     if (this.#acks.length === 0) return
     const acks = this.#acks
-    this.#acks = []
+    this.#acks = none
     if (this.#open)
       this.#ws.cork((ws) => {
         for (const ack of acks) ws.send(ack)
@@ -139,7 +141,9 @@ export class Connection implements Follower {
 
   writable(): Promise<void> {
     if (!this.full) return Promise.resolve()
-    return new Promise((resolve) => this.#waitingForRoom.push(resolve))
+    return new Promise((resolve) => {
+      this.#waitingForRoom = [...this.#waitingForRoom, resolve]
+    })
   }
 
   drop(session_id: string, error: ChatError): void {
@@ -175,7 +179,7 @@ export class Connection implements Follower {
   /** What waited has been sent. */
   drained(): void {
     if (!this.#open || this.full) return
-    for (const resolve of this.#waitingForRoom.splice(0)) resolve()
+    this.#goOn()
     if (!this.#slow) return
     this.#slow = false
     for (const session_id of this.chats.followed()) {
@@ -189,12 +193,18 @@ export class Connection implements Follower {
     this.#ws.unsubscribe(topic(session_id, from))
   }
 
+  #goOn(): void {
+    const waiting = this.#waitingForRoom
+    this.#waitingForRoom = none
+    for (const resolve of waiting) resolve()
+  }
+
   /** The socket is gone. */
   closed(): void {
     this.#open = false
     this.#cancelJoin?.()
     this.inbox.clear()
-    for (const resolve of this.#waitingForRoom.splice(0)) resolve()
+    this.#goOn()
     for (const session_id of this.chats.joined()) this.deps.manager.disconnectClient(session_id, this)
   }
 
