@@ -8,7 +8,6 @@ const prefixes = {
   input: "inp",
   file: "fil",
   instance: "ins",
-  connection: "con",
 } as const
 
 export function newId(kind: keyof typeof prefixes): string {

@@ -61,13 +61,15 @@ export class Audience {
   /** Sends again what is being said, to a client that was too slow for the deltas (P7.5). */
   catchUp(follower: Follower, session_id: string): void {
     const chat = this.#deps.chats.peek(session_id)
-    if (!chat?.followers.has(follower.id)) return
-    for (const frame of chat.streams.catchUp(chat.session.chat_id)) follower.send(encode(frame))
+    if (!chat?.followers.includes(follower)) return
+    for (const frame of chat.catchUp()) follower.send(encode(frame))
   }
 
   leave(session_id: string, follower: Follower): void {
     const chat = this.#deps.chats.peek(session_id)
-    if (!chat?.followers.delete(follower.id)) return
+    const place = chat?.followers.indexOf(follower) ?? -1
+    if (!chat || place === -1) return
+    chat.followers.splice(place, 1)
     this.#count(follower, -1)
     follower.unfollow(session_id)
     this.#deps.presence.changed(chat)
@@ -76,7 +78,7 @@ export class Audience {
 
   /** Sends everybody away from a chat, and tells them why. */
   empty(session_id: string, why: ChatError): void {
-    for (const follower of [...(this.#deps.chats.peek(session_id)?.followers.values() ?? [])]) {
+    for (const follower of [...(this.#deps.chats.peek(session_id)?.followers ?? [])]) {
       this.leave(session_id, follower)
       follower.drop(session_id, why)
     }
@@ -84,7 +86,7 @@ export class Audience {
 
   /** Another instance let a chat rest that somebody here looks at. */
   async rouse(chat: LiveChat): Promise<void> {
-    if (chat.followers.size === 0) return
+    if (chat.followers.length === 0) return
     await this.#deps.wakes.do(chat.session.id)
   }
 
@@ -92,18 +94,18 @@ export class Audience {
   active(): ActiveSession[] {
     return [...this.#deps.chats].filter(isActive).map((chat) => ({
       session: chat.session,
-      connections: chat.followers.size,
+      connections: chat.followers.length,
       running: chat.running !== null,
     }))
   }
 
   #add(chat: LiveChat, follower: Follower): void {
-    if (chat.followers.has(follower.id)) return
+    if (chat.followers.includes(follower)) return
     const limit = this.#deps.max_chats_per_user
     if ((this.#looking.get(follower.principal.user_id) ?? 0) >= limit) {
       throw new ChatError("too_many_chats", { params: { limit } })
     }
-    chat.followers.set(follower.id, follower)
+    chat.followers.push(follower)
     this.#count(follower, 1)
     this.#deps.presence.changed(chat)
   }
@@ -132,5 +134,5 @@ export class Audience {
 }
 
 function isActive(chat: LiveChat): boolean {
-  return chat.followers.size > 0 || chat.running !== null
+  return chat.followers.length > 0 || chat.running !== null
 }

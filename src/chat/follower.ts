@@ -4,7 +4,6 @@ import type { ChatError } from "../errors.ts"
 import type { Language } from "../language/language.ts"
 
 export interface Follower {
-  readonly id: string
   readonly principal: Principal
   readonly language: Language
   /** False once it is gone; sending is then without effect. */

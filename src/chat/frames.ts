@@ -58,13 +58,18 @@ export interface ChatView {
   readonly question: Question | null
 }
 
+const none: readonly never[] = []
+
 /** The state of a chat as the store has it. */
 export function viewOf({ session, turns, question }: ChatState): ChatView {
   return {
     session,
     // The first in line counts as running, as it does after an event (chat/fold.ts): should nobody have taken it yet,
     // somebody is about to, and no event tells of it.
-    turns: turns.map(openTurnOf).map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn)),
+    turns:
+      turns.length === 0
+        ? none
+        : turns.map(openTurnOf).map((turn, place) => (place === 0 ? { ...turn, state: "running" } : turn)),
     question: question && questionOf(question),
   }
 }

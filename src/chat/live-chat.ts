@@ -9,12 +9,10 @@ import type { OpenTurn, Question, TurnEnd } from "../protocol/turn.ts"
 import type { Database } from "../store/database.ts"
 import { type ChatState, eventsSince } from "../store/events.ts"
 import type { TurnRow } from "../store/schema.ts"
-import { Context } from "./context.ts"
 import { fold } from "./fold.ts"
 import type { Follower } from "./follower.ts"
 import { type ChatView, type DurableFrame, frameOf, isDurable, viewOf } from "./frames.ts"
-import { Ring } from "./ring.ts"
-import { Streams } from "./streams.ts"
+import { Talk } from "./talk.ts"
 import { TextGaps } from "./text-gaps.ts"
 
 /**
@@ -44,31 +42,27 @@ export interface Running {
 const gapPatience = 50
 
 export class LiveChat {
-  readonly followers = new Map<string, Follower>()
-  readonly ring = new Ring()
-  readonly streams = new Streams()
-  readonly context = new Context()
+  /** Few, mostly one: a set of one takes 400 bytes more, of each chat. */
+  readonly followers: Follower[] = []
   running: Running | null = null
   /** How many are at work with it; it stays in memory for so long. */
   holds = 0
   readonly #deps: LiveChatDeps
   #view: ChatView
-  /** Events that came before their turn. */
-  readonly #ahead = new Map<number, DurableFrame>()
-  #filling = false
-  /** Made with the first hole: a bus of a single process leaves none. */
-  #textGaps: TextGaps | null = null
-  readonly #ends = new Map<string, ((state: TurnEnd) => void)[]>()
-  /** Open turns whose stop was asked for. */
-  readonly #stops = new Set<string>()
+  #talk: Talk | null = null
 
   constructor(state: ChatState, deps: LiveChatDeps) {
     this.#deps = deps
     this.#view = viewOf(state)
     for (const turn of state.turns) {
-      if (turn.stop_requested_at) this.#stops.add(turn.id)
-      this.streams.addKept(turn)
+      if (turn.stop_requested_at) this.talk.stops.add(turn.id)
+      this.talk.streams.addKept(turn)
     }
+  }
+
+  get talk(): Talk {
+    this.#talk ??= new Talk()
+    return this.#talk
   }
 
   get session(): Session {
@@ -91,7 +85,7 @@ export class LiveChat {
 
   /** Somebody looks at it or works with it. */
   get needed(): boolean {
-    return this.followers.size > 0 || this.running !== null || this.holds > 0
+    return this.followers.length > 0 || this.running !== null || this.holds > 0
   }
 
   /** The open turn of this id, or the first in line; undefined when there is none. */
@@ -102,12 +96,18 @@ export class LiveChat {
   /** A turn begins to run here. Its stop may have been asked for since the commit that took it. */
   begin(running: Running): void {
     this.running = running
-    if (this.#stops.has(running.turn_id)) running.stop("stopped")
+    if (this.talk.stops.has(running.turn_id)) running.stop("stopped")
   }
 
   /** Resolves when the turn, which is open now, has ended. */
   turnEnded(turn_id: string): Promise<TurnEnd> {
-    return new Promise((resolve) => this.#ends.set(turn_id, [...(this.#ends.get(turn_id) ?? []), resolve]))
+    const { ends } = this.talk
+    return new Promise((resolve) => ends.set(turn_id, [...(ends.get(turn_id) ?? []), resolve]))
+  }
+
+  /** Frames that bring a client to the present of what is being said; `offsets` tells what it has. */
+  catchUp(offsets?: Readonly<Record<string, number>>): ServerFrame[] {
+    return this.#talk?.streams.catchUp(this.session.chat_id, offsets) ?? []
   }
 
   /** A delivery of the bus. */
@@ -117,9 +117,10 @@ export class LiveChat {
       return
     }
     if (frame.type === "progress") {
-      const pieces = this.streams.add(frame.data, frame.trace_id)
+      const { talk } = this
+      const pieces = talk.streams.add(frame.data, frame.trace_id)
       this.#show(pieces, frame.trace_id)
-      if (pieces.length === 0) this.#watchGaps(frame.data)
+      if (pieces.length === 0) this.#watchGaps(talk, frame.data)
       return
     }
     if (frame.type === "status") {
@@ -131,14 +132,15 @@ export class LiveChat {
   }
 
   /** A piece came that cannot be shown: the one before it may be missing. */
-  #watchGaps(piece: Progress): void {
-    const found = (turn: TurnRow) => this.#show(this.streams.addKept(turn), turn.trace_id)
-    this.#textGaps ??= new TextGaps({ ...this.#deps, streams: this.streams, found })
-    this.#textGaps.watch(piece)
+  #watchGaps(talk: Talk, piece: Progress): void {
+    const { streams } = talk
+    const found = (turn: TurnRow) => this.#show(streams.addKept(turn), turn.trace_id)
+    talk.textGaps ??= new TextGaps({ ...this.#deps, streams, found })
+    talk.textGaps.watch(piece)
   }
 
   #show(pieces: readonly Progress[], trace_id: string): void {
-    if (this.followers.size === 0) return
+    if (this.followers.length === 0) return
     const { chat_id } = this.session
     for (const data of pieces) this.#fanOut("deltas", encode({ type: "progress", data, trace_id, chat_id }))
   }
@@ -146,56 +148,57 @@ export class LiveChat {
   #acceptDurable(frame: DurableFrame): void {
     if (frame.seq <= this.top) return
     if (frame.seq > this.top + 1) {
-      this.#ahead.set(frame.seq, frame)
+      this.talk.ahead.set(frame.seq, frame)
       this.#awaitGap()
       return
     }
     this.#apply(frame)
-    const next = () => this.#ahead.get(this.top + 1)
+    const next = () => this.talk.ahead.get(this.top + 1)
     for (let held = next(); held; held = next()) this.#apply(held)
   }
 
   #apply(frame: DurableFrame): void {
     const text = encode(frame)
-    this.#ahead.delete(frame.seq)
+    this.talk.ahead.delete(frame.seq)
     this.#react(frame)
     this.#view = fold(this.#view, frame, this.#deps.clock.now())
-    this.ring.push(frame.seq, text)
+    this.talk.ring.push(frame.seq, text)
     this.#fanOut("events", text)
     if (this.session.deleted_at) this.#deps.onDeleted(this)
   }
 
   #fanOut(channel: "events" | "deltas", text: string): void {
-    if (this.followers.size === 0 || this.#deps.fanOut(this.session.id, channel, text)) return
-    for (const follower of this.followers.values()) follower.checkBacklog()
+    if (this.followers.length === 0 || this.#deps.fanOut(this.session.id, channel, text)) return
+    for (const follower of this.followers) follower.checkBacklog()
   }
 
   /** What an event sets going here, besides what it adds up to (chat/fold.ts). */
   #react(frame: DurableFrame): void {
+    const { ring, streams, context, ends, stops } = this.talk
     switch (frame.type) {
       case "result":
-        this.streams.end(frame.data.id)
-        this.context.answered(frame.data)
+        streams.end(frame.data.id)
+        context.answered(frame.data)
         return
       case "interrupt":
-        if (frame.data.turn_id) this.#stops.add(frame.data.turn_id)
+        if (frame.data.turn_id) stops.add(frame.data.turn_id)
         if (this.running && frame.data.turn_id === this.running.turn_id) this.running.stop("stopped")
         return
       case "end": {
         const { turn_id, state } = frame.data
-        this.streams.endTurn(turn_id)
-        this.context.ended(frame.data, this.#deps.max_exchanges)
-        for (const resolve of this.#ends.get(turn_id) ?? []) resolve(state)
-        this.#ends.delete(turn_id)
-        this.#stops.delete(turn_id)
+        streams.endTurn(turn_id)
+        context.ended(frame.data, this.#deps.max_exchanges)
+        for (const resolve of ends.get(turn_id) ?? []) resolve(state)
+        ends.delete(turn_id)
+        stops.delete(turn_id)
         return
       }
       case "status": {
         const { state, changed, feedback } = frame.data
         // The ring holds frames as they were sent; what was deleted may not come out of it again (P4.3).
         if (changed.includes("messages")) {
-          this.ring.clear()
-          if (!feedback) this.context.forget()
+          ring.clear()
+          if (!feedback) context.forget()
         }
         // Whoever ended or deleted it, and on whichever instance: the turn that runs here ends as well (P6.6).
         if (changed.includes("deleted") || (changed.includes("state") && state === "ended"))
@@ -206,11 +209,12 @@ export class LiveChat {
   }
 
   #awaitGap(): void {
-    if (this.#filling) return
-    this.#filling = true
+    const { talk } = this
+    if (talk.filling) return
+    talk.filling = true
     this.#deps.clock.after(gapPatience, () => {
-      this.#filling = false
-      if (this.#ahead.size > 0) void this.fill()
+      talk.filling = false
+      if (talk.ahead.size > 0) void this.fill()
     })
   }
 
@@ -224,7 +228,7 @@ export class LiveChat {
       }
     } catch (error) {
       this.#deps.log.warn({ err: error, chat_id: this.session.chat_id }, "a gap could not be filled yet")
-      if (this.#ahead.size > 0) this.#awaitGap()
+      if (this.talk.ahead.size > 0) this.#awaitGap()
     }
   }
 }

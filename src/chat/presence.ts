@@ -98,7 +98,7 @@ export class Presence {
     if (Object.keys(users).length > 0) known.set(instance, { users, heard_at: this.#deps.clock.now() })
     else known.delete(instance)
     if (known.size === 0) this.#elsewhere.delete(id)
-    if (asks && chat.followers.size > 0) this.#note(chat, false)
+    if (asks && chat.followers.length > 0) this.#note(chat, false)
     this.#tell(chat)
   }
 
@@ -113,7 +113,7 @@ export class Presence {
 
   #here({ followers }: LiveChat): Users {
     const users: Record<string, number> = {}
-    for (const { principal } of followers.values()) users[principal.user_id] = (users[principal.user_id] ?? 0) + 1
+    for (const { principal } of followers) users[principal.user_id] = (users[principal.user_id] ?? 0) + 1
     return users
   }
 
@@ -129,7 +129,7 @@ export class Presence {
   /** Tells those who look on here, if it is news to them. */
   #tell(chat: LiveChat): void {
     const { id, chat_id } = chat.session
-    if (chat.followers.size === 0) {
+    if (chat.followers.length === 0) {
       this.#told.delete(id)
       return
     }
@@ -154,7 +154,7 @@ export class Presence {
       for (const [instance, { heard_at }] of known) if (heard_at < before) known.delete(instance)
       if (known.size === 0) this.#elsewhere.delete(session_id)
       if (!chat) continue
-      if (chat.followers.size > 0) this.#note(chat, false)
+      if (chat.followers.length > 0) this.#note(chat, false)
       this.#tell(chat)
     }
     this.#askAround()
@@ -165,6 +165,7 @@ export class Presence {
     if (this.#deps.bus.alone) return
     this.#repeated += 1
     let place = this.#repeated
-    for (const chat of this.#deps.chats) if (place++ % askEvery === 0 && chat.followers.size > 0) this.#note(chat, true)
+    for (const chat of this.#deps.chats)
+      if (place++ % askEvery === 0 && chat.followers.length > 0) this.#note(chat, true)
   }
 }

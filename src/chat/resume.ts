@@ -64,7 +64,7 @@ export async function resume(
   await follower.writable()
 
   while (follower.open && cursor < chat.top) {
-    const page = chat.ring.since(cursor, pageSize) ?? (await stored(deps.db, chat, cursor))
+    const page = chat.talk.ring.since(cursor, pageSize) ?? (await stored(deps.db, chat, cursor))
     follower.together(() => {
       for (const { seq, text } of page) {
         follower.send(text)
@@ -76,8 +76,8 @@ export async function resume(
     await follower.writable()
   }
   // From here to `follow` nothing waits, so nothing can come in between. Whoever was sent away meanwhile stays away.
-  if (!chat.followers.has(follower.id)) return
-  for (const frame of chat.streams.catchUp(chat_id, request.offsets)) follower.send(encode(frame))
+  if (!chat.followers.includes(follower)) return
+  for (const frame of chat.catchUp(request.offsets)) follower.send(encode(frame))
   follower.send(encode({ type: "start", data: { replayed: cursor }, ...envelope }))
   follower.follow(session_id)
 }

@@ -91,7 +91,7 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     // One that an earlier run left holds, unless this one left another; and what an earlier turn left is passed on.
     const left = answer.checkpoint === undefined ? turn.resume?.checkpoint : answer.checkpoint
     const { text, parts, usage } = answer
-    const said = { text, parts, usage, checkpoint: chat.context.keep(turn.id, left) }
+    const said = { text, parts, usage, checkpoint: chat.talk.context.keep(turn.id, left) }
     const next = await endTurn(deps, chat, turn, said, outcome, log)
     if (outcome.state === "completed") deps.completed(chat, turn)
     return next
@@ -146,7 +146,7 @@ async function work(
     const { history, checkpoint } = await untilStored(deps, log, "the beginning of the turn", async () => {
       // What was said on other instances may not have come here yet.
       if (chat.top < turn.seq) await chat.fill()
-      return chat.context.begin(deps.db, session_id, turn, deps.max_exchanges)
+      return chat.talk.context.begin(deps.db, session_id, turn, deps.max_exchanges)
     })
     if (signal.aborted) return { ...stopped(signal, log), unbegun: true }
     const before = turn.resume ? turn.resume.checkpoint : checkpoint

@@ -24,12 +24,11 @@ const grace = 1000
 const most = 50
 
 interface Writing {
-  /** By connection. */
-  readonly here: Map<string, { readonly user_id: number; readonly until: number }>
+  readonly here: Map<Follower, { readonly user_id: number; readonly until: number }>
   /** By instance: user_id -> devices. */
   readonly elsewhere: Map<string, { readonly users: Readonly<Record<string, number>>; readonly until: number }>
-  /** By connection: what it was told last, if that was anything. */
-  readonly told: Map<string, string>
+  /** What each was told last, if that was anything. */
+  readonly told: Map<Follower, string>
   /** The other instances are to hear of it. */
   unsaid: boolean
   gathering: Cancel | null
@@ -54,19 +53,19 @@ export class Typing {
   }
 
   /** A device here says that it is writing, or no longer. */
-  set(chat: LiveChat, { id, principal: { user_id } }: Follower, on: boolean): void {
-    if (this.#over || (on && !chat.followers.has(id))) return
+  set(chat: LiveChat, follower: Follower, on: boolean): void {
+    if (this.#over || (on && !chat.followers.includes(follower))) return
     const known = this.#chats.get(chat.session.id)
-    if (!on && !known?.here.delete(id)) return
+    if (!on && !known?.here.delete(follower)) return
     const writing = known ?? this.#add(chat)
-    if (on) writing.here.set(id, { user_id, until: this.#deps.clock.now() + lasts })
+    if (on) writing.here.set(follower, { user_id: follower.principal.user_id, until: this.#deps.clock.now() + lasts })
     writing.unsaid = true
     this.#gather(chat, writing)
   }
 
   /** It is not here any more. */
   left(chat: LiveChat, follower: Follower): void {
-    this.#chats.get(chat.session.id)?.told.delete(follower.id)
+    this.#chats.get(chat.session.id)?.told.delete(follower)
     this.set(chat, follower, false)
   }
 
@@ -109,7 +108,7 @@ export class Typing {
   #tell(chat: LiveChat, writing: Writing): void {
     const { bus, clock, instance } = this.#deps
     const now = clock.now()
-    for (const [id, { until }] of writing.here) if (until <= now) writing.here.delete(id)
+    for (const [follower, { until }] of writing.here) if (until <= now) writing.here.delete(follower)
     for (const [id, { until }] of writing.elsewhere) if (until <= now) writing.elsewhere.delete(id)
     if (writing.unsaid && bus.connected)
       bus.publish(chat.session.id, {
@@ -117,7 +116,7 @@ export class Typing {
         data: { instance, users: Object.fromEntries(count(writing.here)) },
       })
     writing.unsaid = false
-    for (const follower of chat.followers.values()) this.#tellOne(chat, writing, follower)
+    for (const follower of chat.followers) this.#tellOne(chat, writing, follower)
     const ends = [...writing.here.values(), ...writing.elsewhere.values()].map(({ until }) => until)
     writing.ending?.()
     writing.ending = ends.length > 0 ? clock.after(Math.min(...ends) - now, () => this.#tell(chat, writing)) : null
@@ -128,17 +127,17 @@ export class Typing {
   #tellOne(chat: LiveChat, writing: Writing, follower: Follower): void {
     // Not into a replay; and what is of the moment is nothing to one that is behind.
     if (!follower.follows(chat.session.id) || follower.full) return
-    const typing = usersOf(writing, follower.id)
+    const typing = usersOf(writing, follower)
     const text = JSON.stringify(typing)
-    if (text === (writing.told.get(follower.id) ?? nobody)) return
-    if (text === nobody) writing.told.delete(follower.id)
-    else writing.told.set(follower.id, text)
+    if (text === (writing.told.get(follower) ?? nobody)) return
+    if (text === nobody) writing.told.delete(follower)
+    else writing.told.set(follower, text)
     const { chat_id } = chat.session
     follower.send(encode({ type: "status", data: { ...statusOf(chat), typing }, trace_id: newTraceId(), chat_id }))
   }
 }
 
-function usersOf({ here, elsewhere }: Writing, but: string): TypingUsers {
+function usersOf({ here, elsewhere }: Writing, but: Follower): TypingUsers {
   const devices = count(here, but)
   for (const { users } of elsewhere.values()) {
     for (const [user, times] of Object.entries(users))
@@ -148,8 +147,9 @@ function usersOf({ here, elsewhere }: Writing, but: string): TypingUsers {
   return users.slice(0, most)
 }
 
-function count(here: Writing["here"], but?: string): Map<number, number> {
+function count(here: Writing["here"], but?: Follower): Map<number, number> {
   const devices = new Map<number, number>()
-  for (const [id, { user_id }] of here) if (id !== but) devices.set(user_id, (devices.get(user_id) ?? 0) + 1)
+  for (const [follower, { user_id }] of here)
+    if (follower !== but) devices.set(user_id, (devices.get(user_id) ?? 0) + 1)
   return devices
 }

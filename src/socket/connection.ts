@@ -6,7 +6,7 @@ import type { Follower } from "../chat/follower.ts"
 import type { ChatManager } from "../chat/manager.ts"
 import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
-import { newId, newTraceId } from "../ids.ts"
+import { newTraceId } from "../ids.ts"
 import { describe, type Language } from "../language/language.ts"
 import type { Log } from "../log.ts"
 import { encode } from "../protocol/codec.ts"
@@ -14,7 +14,7 @@ import type { ServerFrame } from "../protocol/server-frame.ts"
 import type { ChatConfig } from "../settings.ts"
 import { Inbox } from "./inbox.ts"
 import { JoinedChats } from "./joined-chats.ts"
-import { topic } from "./topics.ts"
+import { type Channel, topic } from "./topics.ts"
 import type { SocketData } from "./upgrade.ts"
 
 export interface ConnectionDeps {
@@ -30,6 +30,8 @@ export interface ConnectionDeps {
 export const slowAt = 262_144
 /** A client that says nothing is joined after this time, in milliseconds (P5.1). */
 const joinAfter = 1000
+/** Most connections rest: what they would keep empty is one for all. */
+const none: readonly never[] = []
 
 /** What a refusal is about, so that it finds its way back. */
 export interface About {
@@ -39,28 +41,27 @@ export interface About {
 }
 
 export class Connection implements Follower {
-  readonly id = newId("connection")
-  readonly language: Language
   readonly deps: ConnectionDeps
   readonly chats: JoinedChats
   readonly inbox: Inbox
   principal: Principal
+  /** When it is pinged next, and the end of the token whose renewal was asked for (heartbeat.ts). */
+  pingAt: number
+  askedFor: number | null = null
   readonly #ws: ServerWebSocket<SocketData>
   /** Null: it has fired; a timer is kept in memory for as long as it can be cancelled. */
   #cancelJoin: Cancel | null
-  /** Sessions whose frames go to this socket as they happen; not those that it is still being brought up to date on. */
-  #following: readonly string[] = []
   #open = true
   #slow = false
-  #waitingForRoom: (() => void)[] = []
+  #waitingForRoom: readonly (() => void)[] = none
   /** Acks of this turn of the loop. */
-  #acks: string[] = []
+  #acks: readonly string[] = none
 
   constructor(ws: ServerWebSocket<SocketData>, principal: Principal, request: ChatRequest, deps: ConnectionDeps) {
     this.#ws = ws
     this.deps = deps
     this.principal = principal
-    this.language = ws.data.language
+    this.pingAt = deps.clock.now() + deps.config.heartbeat_interval * 1000
     this.chats = new JoinedChats(this)
     this.inbox = new Inbox(this, ws)
     this.inbox.add(() => this.#enter(request))
@@ -69,6 +70,10 @@ export class Connection implements Follower {
       this.#cancelJoin = null
       deps.clock.soon(() => this.inbox.add(() => this.#joinSilently()))
     })
+  }
+
+  get language(): Language {
+    return this.#ws.data.language
   }
 
   /** A turn runs here in one of its chats. */
@@ -96,14 +101,14 @@ export class Connection implements Follower {
 
   /** At the end of this turn of the loop: one call of the system for all that a commit brought, events and acks. */
   acknowledge(frame: ServerFrame): void {
-    this.#acks.push(encode(frame))
+    this.#acks = [...this.#acks, encode(frame)]
     if (this.#acks.length === 1) this.deps.clock.soon(() => this.#sendAcks())
   }
 
   #sendAcks(): void {
     if (this.#acks.length === 0) return
     const acks = this.#acks
-    this.#acks = []
+    this.#acks = none
     if (this.#open)
       this.#ws.cork((ws) => {
         for (const ack of acks) ws.send(ack)
@@ -116,20 +121,18 @@ export class Connection implements Follower {
 
   follow(session_id: string): void {
     if (!this.#open) return
-    if (!this.#following.includes(session_id)) this.#following = [...this.#following, session_id]
-    this.#ws.subscribe(topic(session_id, "events"))
-    if (!this.#slow) this.#ws.subscribe(topic(session_id, "deltas"))
+    this.chats.follow(session_id, true)
+    this.#ws.subscribe(topic(session_id, this.#slow ? "events" : "all"))
   }
 
   unfollow(session_id: string): void {
     if (!this.#open) return
-    this.#following = this.#following.filter((id) => id !== session_id)
-    this.#ws.unsubscribe(topic(session_id, "events"))
-    this.#ws.unsubscribe(topic(session_id, "deltas"))
+    this.chats.follow(session_id, false)
+    this.#ws.unsubscribe(topic(session_id, this.#slow ? "events" : "all"))
   }
 
   follows(session_id: string): boolean {
-    return this.#following.includes(session_id)
+    return this.chats.followed().includes(session_id)
   }
 
   get full(): boolean {
@@ -138,7 +141,9 @@ export class Connection implements Follower {
 
   writable(): Promise<void> {
     if (!this.full) return Promise.resolve()
-    return new Promise((resolve) => this.#waitingForRoom.push(resolve))
+    return new Promise((resolve) => {
+      this.#waitingForRoom = [...this.#waitingForRoom, resolve]
+    })
   }
 
   drop(session_id: string, error: ChatError): void {
@@ -168,19 +173,30 @@ export class Connection implements Follower {
   checkBacklog(): void {
     if (this.#slow || !this.full) return
     this.#slow = true
-    for (const session_id of this.#following) this.#ws.unsubscribe(topic(session_id, "deltas"))
+    for (const session_id of this.chats.followed()) this.#move(session_id, { from: "all", to: "events" })
   }
 
   /** What waited has been sent. */
   drained(): void {
     if (!this.#open || this.full) return
-    for (const resolve of this.#waitingForRoom.splice(0)) resolve()
+    this.#goOn()
     if (!this.#slow) return
     this.#slow = false
-    for (const session_id of this.#following) {
+    for (const session_id of this.chats.followed()) {
       this.deps.manager.catchUp(this, session_id)
-      this.#ws.subscribe(topic(session_id, "deltas"))
+      this.#move(session_id, { from: "events", to: "all" })
     }
+  }
+
+  #move(session_id: string, { from, to }: Record<"from" | "to", Channel>): void {
+    this.#ws.subscribe(topic(session_id, to))
+    this.#ws.unsubscribe(topic(session_id, from))
+  }
+
+  #goOn(): void {
+    const waiting = this.#waitingForRoom
+    this.#waitingForRoom = none
+    for (const resolve of waiting) resolve()
   }
 
   /** The socket is gone. */
@@ -188,7 +204,7 @@ export class Connection implements Follower {
     this.#open = false
     this.#cancelJoin?.()
     this.inbox.clear()
-    for (const resolve of this.#waitingForRoom.splice(0)) resolve()
+    this.#goOn()
     for (const session_id of this.chats.joined()) this.deps.manager.disconnectClient(session_id, this)
   }
 

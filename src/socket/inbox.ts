@@ -24,7 +24,7 @@ export class Inbox {
   readonly #connection: Connection
   readonly #ws: ServerWebSocket<SocketData>
   readonly #limit: RateLimit
-  readonly #line: (() => Promise<void>)[] = []
+  #line: (() => Promise<void>)[] = []
   #working = false
   /** Answers to what is being stored; the last one's is the last. Null: nothing is. */
   #answering: Promise<void> | null = null
@@ -61,6 +61,8 @@ export class Inbox {
       if (this.#line.length <= resumeAt && this.#ws.isPaused) this.#ws.resume()
       await task()
     }
+    // Once emptied it would keep its room, in each connection that rests.
+    this.#line = []
     this.#working = false
   }
 

@@ -8,13 +8,14 @@ interface Known {
   readonly chat_id: string
   readonly session_id: string
   joined: boolean
+  /** Its frames go to the socket as they happen; not while that is still being brought up to date. */
+  followed: boolean
 }
 
 export class JoinedChats {
   readonly #connection: Connection
-  /** In order; few, mostly one. A map of one entry takes 300 bytes more, of each connection. */
+  /** In order, home first; few, mostly one. A map of one entry takes 300 bytes more, of each connection. */
   #chats: readonly Known[] = []
-  #home: string | null = null
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -22,21 +23,30 @@ export class JoinedChats {
 
   /** The URL's chat; null until it is there. */
   get home(): string | null {
-    return this.#home
+    return this.#chats[0]?.chat_id ?? null
   }
 
   enter({ chat_id, id }: Session): void {
-    this.#home = chat_id
-    this.#chats = [{ chat_id, session_id: id, joined: false }]
+    this.#chats = [{ chat_id, session_id: id, joined: false, followed: false }]
   }
 
   isJoined(chat_id: string): boolean {
     return this.#known(chat_id)?.joined ?? false
   }
 
-  /** Session ids of the chats that it follows. */
+  /** Session ids of the chats that it has joined. */
   joined(): string[] {
     return this.#chats.filter(({ joined }) => joined).map(({ session_id }) => session_id)
+  }
+
+  /** Session ids of those whose frames it gets as they happen. */
+  followed(): string[] {
+    return this.#chats.filter(({ followed }) => followed).map(({ session_id }) => session_id)
+  }
+
+  follow(session_id: string, on: boolean): void {
+    const known = this.#chats.find((one) => one.session_id === session_id)
+    if (known) known.followed = on
   }
 
   /** The highest seq of each, for the ping (P7.1). */
@@ -70,7 +80,7 @@ export class JoinedChats {
   /** Takes a chat away; returns its name if it was known. */
   forget(session_id: string): string | undefined {
     const known = this.#chats.find((one) => one.session_id === session_id)
-    if (known && known.chat_id === this.#home) known.joined = false
+    if (known && known.chat_id === this.home) known.joined = false
     else this.#chats = this.#chats.filter((one) => one !== known)
     return known?.chat_id
   }
@@ -82,7 +92,7 @@ export class JoinedChats {
     const limit = config.max_chats_per_connection
     if (this.#chats.length >= limit) throw new ChatError("too_many_chats", { params: { limit } })
     const { id: session_id } = await manager.findOwn(this.#connection.principal, chat_id)
-    const found: Known = this.#known(chat_id) ?? { chat_id, session_id, joined: false }
+    const found: Known = this.#known(chat_id) ?? { chat_id, session_id, joined: false, followed: false }
     if (!this.#chats.includes(found)) this.#chats = [...this.#chats, found]
     return found
   }

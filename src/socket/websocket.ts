@@ -6,7 +6,7 @@ import { newTraceId } from "../ids.ts"
 import { describe } from "../language/language.ts"
 import { encode } from "../protocol/codec.ts"
 import { Connection, type ConnectionDeps } from "./connection.ts"
-import { type Deadlines, startHeartbeat } from "./heartbeat.ts"
+import { startHeartbeat } from "./heartbeat.ts"
 import type { SocketData } from "./upgrade.ts"
 
 /** A frame above this closes the socket with 1009 before it is read (P2.5). */
@@ -30,10 +30,9 @@ export interface Sockets {
 
 export function openSockets(deps: ConnectionDeps): Sockets {
   const { clock, config } = deps
-  const connections = new Map<Connection, Deadlines>()
+  const connections = new Set<Connection>()
   const perUser = new Map<number, number>()
   const stop = startHeartbeat({ clock, config, connections: () => connections })
-  const interval = config.heartbeat_interval * 1000
 
   const handler: WebSocketHandler<SocketData> = {
     maxPayloadLength: maxPayload,
@@ -56,7 +55,7 @@ export function openSockets(deps: ConnectionDeps): Sockets {
       const connection = new Connection(ws, principal, request, deps)
       ws.data.connection = connection
       ws.data.visit = null
-      connections.set(connection, { pingAt: clock.now() + interval, askedFor: null })
+      connections.add(connection)
       perUser.set(principal.user_id, (perUser.get(principal.user_id) ?? 0) + 1)
     },
     message(ws, message) {
@@ -99,7 +98,7 @@ export function openSockets(deps: ConnectionDeps): Sockets {
       })
       const sent = new Set<Connection>()
       for (;;) {
-        const rest = [...connections.keys()].filter((connection) => !sent.has(connection))
+        const rest = [...connections].filter((connection) => !sent.has(connection))
         if (over && rest.length === 0) return
         const leaving = rest.filter((connection) => over || !connection.isAnswered).slice(0, slice.size)
         for (const connection of leaving) {

@@ -1,9 +1,10 @@
 // The durable log of a chat, read back: for a replay, for a gap, and as the state of a chat that comes into memory.
-import { and, asc, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm"
+import { and, asc, eq, gt, inArray, type Placeholder, type SQL, sql } from "drizzle-orm"
 import type { Message } from "../protocol/message.ts"
 import type { Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
 import type { Orm } from "./orm.ts"
+import { prepared } from "./prepared.ts"
 import { rowOf } from "./row-json.ts"
 import {
   type EventRow,
@@ -47,17 +48,35 @@ export async function eventsSince(
   limit: number,
   reaches?: number,
 ): Promise<LoggedEvent[]> {
-  const query = (orm: Orm) =>
-    orm
-      .select({ event: eventRow, message: messageRow })
-      .from(events)
-      .leftJoin(messages, and(eq(messages.session_id, events.session_id), eq(messages.seq, events.seq)))
-      .where(and(eq(events.session_id, session_id), gt(events.seq, cursor)))
-      .orderBy(asc(events.seq))
-      .limit(limit)
-  const near = reaches === undefined ? undefined : await db.replica?.read(session_id, reaches, query)
-  return near ? near.rows : query(db.orm)
+  const asked = { session_id, cursor, limit }
+  const near =
+    reaches === undefined ? undefined : await db.replica?.read(session_id, reaches, (orm) => since(orm, asked))
+  return near ? near.rows : preparedSince(db.orm).execute(asked)
 }
+
+interface Since<Value> {
+  readonly session_id: Value | string
+  readonly cursor: Value | number
+  readonly limit: Value | number
+}
+
+function since(orm: Orm, { session_id, cursor, limit }: Since<Placeholder>) {
+  return orm
+    .select({ event: eventRow, message: messageRow })
+    .from(events)
+    .leftJoin(messages, and(eq(messages.session_id, events.session_id), eq(messages.seq, events.seq)))
+    .where(and(eq(events.session_id, session_id), gt(events.seq, cursor)))
+    .orderBy(asc(events.seq))
+    .limit(limit)
+}
+
+const preparedSince = prepared((orm) =>
+  since(orm, {
+    session_id: sql.placeholder("session_id"),
+    cursor: sql.placeholder("cursor"),
+    limit: sql.placeholder("limit"),
+  }).prepare(),
+)
 
 export interface ChatState {
   readonly session: Session
@@ -67,13 +86,17 @@ export interface ChatState {
 
 /** A chat as it is after its last event. One statement, so that the parts belong together, and one is all it costs. */
 export async function loadChat(db: Database, session_id: string): Promise<ChatState | undefined> {
-  const [chat] = await db.orm
+  return (await preparedChat(db.orm).execute({ session_id }))[0]
+}
+
+const preparedChat = prepared((orm) =>
+  orm
     .select({ session: sessionRow, turns: openTurns, question: openQuestion })
     .from(sessions)
-    .where(eq(sessions.id, session_id))
+    .where(eq(sessions.id, sql.placeholder("session_id")))
     .limit(1)
-  return chat
-}
+    .prepare(),
+)
 
 /** By its key, whoever owns it: for the service itself, never for a caller. */
 export async function sessionByKey(db: Database, id: string): Promise<Session | undefined> {
@@ -104,21 +127,27 @@ export interface Snapshot {
  * by where that place is `reaches` or later.
  */
 export async function snapshotOf(db: Database, session_id: string, limit: number, reaches?: number): Promise<Snapshot> {
-  const newest = (orm: Orm) =>
-    orm
-      .select({ message: messageRow })
-      .from(messages)
-      .where(and(eq(messages.session_id, session_id), isNull(messages.deleted_at)))
-      .orderBy(desc(messages.seq))
-      .limit(limit)
-  const near = reaches === undefined ? undefined : await db.replica?.read(session_id, reaches, newest)
-  if (near) return { last_seq: near.last_seq, messages: near.rows.map(({ message }) => message).reverse() }
-  const [session, rows] = await db.orm.batch([
-    db.orm.select({ last_seq: sessions.last_seq }).from(sessions).where(eq(sessions.id, session_id)).limit(1),
-    newest(db.orm),
-  ])
-  return { last_seq: session[0]?.last_seq ?? 0, messages: rows.map(({ message }) => message).reverse() }
+  const asked = { session_id, limit }
+  const near =
+    reaches === undefined ? undefined : await db.replica?.read(session_id, reaches, (orm) => newest(orm, asked))
+  const [found] = near ? near.rows : await preparedNewest(db.orm).execute(asked)
+  return { last_seq: found?.last_seq ?? 0, messages: found?.messages.reverse() ?? [] }
 }
+
+/** In one statement, so that they belong together. */
+function newest(orm: Orm, { session_id, limit }: Pick<Since<Placeholder>, "session_id" | "limit">) {
+  const listed = sql`(select json_group_array(json(message)) from (select ${messageRow} as message from messages
+    where messages.session_id = sessions.id and messages.deleted_at is null order by messages.seq desc limit ${limit}))`
+  return orm
+    .select({ last_seq: sessions.last_seq, messages: listed.mapWith((json: string) => JSON.parse(json) as Message[]) })
+    .from(sessions)
+    .where(eq(sessions.id, session_id))
+    .limit(1)
+}
+
+const preparedNewest = prepared((orm) =>
+  newest(orm, { session_id: sql.placeholder("session_id"), limit: sql.placeholder("limit") }).prepare(),
+)
 
 /** Are all of these messages of a person in the chat? */
 export async function areThere(

@@ -2,18 +2,23 @@
 import { and, eq, getTableColumns, inArray, isNull, sql } from "drizzle-orm"
 import type { Lifecycle, Session } from "../protocol/session.ts"
 import type { Database } from "./database.ts"
+import { prepared } from "./prepared.ts"
 import { rowOf } from "./row-json.ts"
 import { messages, sessions } from "./schema.ts"
 
 /** The caller's session of this name, deleted or not: a name is never given twice. */
 export async function sessionByName(db: Database, user_id: number, chat_id: string): Promise<Session | undefined> {
-  const rows = await db.orm
+  return (await named(db.orm).execute({ user_id, chat_id }))[0]?.session
+}
+
+const named = prepared((orm) =>
+  orm
     .select({ session: rowOf(sessions, "id") })
     .from(sessions)
-    .where(and(eq(sessions.user_id, user_id), eq(sessions.chat_id, chat_id)))
+    .where(and(eq(sessions.user_id, sql.placeholder("user_id")), eq(sessions.chat_id, sql.placeholder("chat_id"))))
     .limit(1)
-  return rows[0]?.session
-}
+    .prepare(),
+)
 
 /** Makes the sessions whose names are not taken; says of each whether it was made. Of two with one name it is the first. */
 export async function insertSessions(db: Database, made: readonly Session[]): Promise<boolean[]> {

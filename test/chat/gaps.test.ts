@@ -44,7 +44,7 @@ function fresh(scene: Scene, db: GatedDatabase) {
     },
   )
   const looker = scene.follower()
-  chat.followers.set(looker.id, looker)
+  chat.followers.push(looker)
   return { chat, clock, sent, db }
 }
 
@@ -92,7 +92,7 @@ describe("[P4.1] however the bus brings them, events go out in order, each once,
         await until(() => chat.top === log.length, "the gap to be filled")
         expect(sent).toEqual(log)
         expect(told(chat)).toEqual(expected)
-        expect(chat.ring.since(0, 1000)?.map(({ seq }) => seq)).toEqual(log.map(({ seq }) => seq))
+        expect(chat.talk.ring.since(0, 1000)?.map(({ seq }) => seq)).toEqual(log.map(({ seq }) => seq))
       }),
       { numRuns: 60 },
     )

@@ -298,7 +298,7 @@ test("[P5.2] what happens after a snapshot was read and before it is sent follow
   const { db } = scene
   await scene.join()
   await scene.say("one")
-  db.shut(/^select "last_seq" from/, "after")
+  db.shut(/^select "last_seq", \(select json_group_array/, "after")
   const joining = scene.join()
   await db.waiting()
   await scene.say("two")

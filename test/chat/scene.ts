@@ -71,7 +71,6 @@ export class LossyBus implements Bus {
 }
 
 export class TestFollower implements Follower {
-  readonly id = crypto.randomUUID()
   readonly principal = user
   readonly language = "en"
   readonly frames: ServerFrame[] = []
