@@ -72,7 +72,8 @@ export class TurnRunner {
 
   /** Something that may yet start a turn: a drain waits for it. */
   expect<T>(work: Promise<T>): Promise<T> {
-    const settled = Promise.allSettled([work]).then(() => void this.#working.delete(settled))
+    const over = () => void this.#working.delete(settled)
+    const settled: Promise<void> = work.then(over, over)
     this.#working.add(settled)
     return work
   }
