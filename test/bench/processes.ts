@@ -55,7 +55,8 @@ async function startProcess(file: string, runtime: Runtime, env: Readonly<Record
   const folder = await mkdtemp(join(tmpdir(), "bisheng-chat-bench-"))
   let answer = Promise.withResolvers<unknown>()
   const child = Bun.spawn([binary, ...profiling(runtime), join(import.meta.dir, file)], {
-    env: { ...Bun.env, DATA_DIR: folder, PORT: "0", ...env },
+    // As the image sets it (Dockerfile), for the peers as well.
+    env: { BUN_JSC_heapGrowthMaxIncrease: "1", ...Bun.env, DATA_DIR: folder, PORT: "0", ...env },
     stdio: ["ignore", "inherit", "inherit"],
     serialization: "json",
     ipc: (message) => answer.resolve(message),
