@@ -210,7 +210,8 @@ export class TurnRunner {
     const request: TakeOver = { instance, now, expires_at: now + leaseFor, all }
     const orphans = await takeOver(db, request)
     const gone = Promise.all(orphans.map((row) => this.#each(row, (chat) => this.#goOn(chat, row))))
-    const stranded = await takeStranded(db, request)
+    // Of a file only its last instance, which is gone, may have left any; and to look through all that wait takes its time.
+    const stranded = db.kind === "file" && !all ? [] : await takeStranded(db, request)
     await Promise.all(stranded.map((row) => this.#each(row, async (chat) => this.start(chat, await heldTurn(db, row)))))
     await gone
   }
