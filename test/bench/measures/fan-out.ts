@@ -42,6 +42,8 @@ export async function fanOut(size: FanOutSize = { sockets: 1000, single: 200, bu
   const durable = await durableInService(one, size)
   const bare = (speech: Speech, bytes: number) => ofPeer({ file: "bare.ts" }, speech, bytes, size)
   const limit = { one: await bare(one, 200), burst: await bare(burst, 200), durable: await bare(one, durable.bytes) }
+  // What the frame's envelope costs, and what the service.
+  const envelope = await bare(burst, steps.bytes)
 
   const rows: Row[] = [
     row(`one by one: service, deltas of ${delta.bytes} bytes`, delta),
@@ -50,6 +52,8 @@ export async function fanOut(size: FanOutSize = { sockets: 1000, single: 200, bu
     row(`in bursts of 32: service, steps of ${steps.bytes} bytes`, steps),
     row("in bursts of 32: bare Bun publish of 200 bytes", limit.burst),
     ratio("service / bare, in bursts", steps.cpu / limit.burst.cpu, { at_most: 1.5 }),
+    row(`in bursts of 32: bare Bun publish of ${steps.bytes} bytes`, envelope),
+    ratio("service / bare of the same bytes, in bursts", steps.cpu / envelope.cpu),
     row(`one by one: service, durable events of ${durable.bytes} bytes, stored first`, durable),
     row(`one by one: bare Bun publish of ${durable.bytes} bytes`, limit.durable),
     ratio("service / bare, durable", durable.cpu / limit.durable.cpu, { at_most: 1.5 }),
