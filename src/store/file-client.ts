@@ -30,10 +30,11 @@ class FileThread {
   ask(path: string, act: Act): Promise<readonly Answer[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly Answer[]>()
     const number = ++this.#last
+    // First: what cannot be sent throws, and would be waited for without end.
+    this.#worker.postMessage({ number, path, ...act } satisfies Request)
     // Only what is waited for keeps the process alive.
     if (this.#waiting.size === 0) this.#worker.ref()
     this.#waiting.set(number, { resolve, reject })
-    this.#worker.postMessage({ number, path, ...act } satisfies Request)
     return promise
   }
 

@@ -2,7 +2,7 @@
 // is used keeps nobody waiting and nothing alive.
 import { expect, test } from "bun:test"
 import { join } from "node:path"
-import { openFileClient } from "../../src/store/file-client.ts"
+import { isFileThreadBusy, openFileClient } from "../../src/store/file-client.ts"
 import { temporaryFolder } from "../support/process.ts"
 
 async function opened() {
@@ -85,6 +85,14 @@ test("a client that is closed refuses; opened again it goes on with what is in t
   expect((await it.client.execute("select count(*) as n from kept")).rows[0]?.n).toBe(2)
 })
 
+test("what cannot be sent to the thread is refused, and nothing waits for it", async () => {
+  await using it = await opened()
+  const args = [(() => 1) as unknown as string]
+  expect(await it.client.execute({ sql: "select ?", args }).catch((error: unknown) => error)).toBeInstanceOf(Error)
+  expect(isFileThreadBusy()).toBe(false)
+  expect((await it.client.execute("select 1 as n")).rows[0]?.n).toBe(1)
+})
+
 test("the loop goes on while a statement takes its time", async () => {
   await using it = await opened()
   let turns = 0
@@ -102,7 +110,7 @@ test("a script that asks and does not close ends by itself, after the answer", a
   const module = join(import.meta.dir, "../../src/store/file-client.ts")
   await Bun.write(
     script,
-    `import { openFileClient } from ${JSON.stringify(module)}
+    `import { isFileThreadBusy, openFileClient } from ${JSON.stringify(module)}
 const client = await openFileClient(${JSON.stringify(join(folder.path, "y.db"))})
 const { rows } = await client.execute("select 7 as n")
 console.log(rows[0].n)`,
