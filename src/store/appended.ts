@@ -9,7 +9,7 @@ export interface Appended {
   readonly seqs: readonly number[]
   /** Of the new turn. */
   readonly turn_state?: "queued" | "running"
-  /** Of the new turn's question. */
+  /** Of the message that could not tell which answer it follows. */
   readonly reply_to?: string | null
   /** The turn that was taken next. */
   readonly claimed?: string
@@ -21,26 +21,26 @@ export interface Appended {
 export function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (append: Append) => Appended {
   const by = (step: Step, key: string) => new Map(rows.get(step)?.map((row) => [row[key], row]))
   const sessions = by("sessions", "id")
+  const messages = by("messages", "id")
   const turns = by("turns", "session_id")
   const claims = by("claims", "session_id")
   const counted = by("counters", "id")
-  return ({ session_id, events }) => {
+  return ({ session_id, events, messages: said }) => {
     const session = sessions.get(session_id)
     if (!session) return { seqs: [] }
     const first = Number(session.last_seq) - events.length + 1
     const seqs = events.map((_, place) => first + place)
     const [turn, claimed, counters] = [turns, claims, counted].map((step) => step.get(session_id))
+    const follower = said.find(({ follows }) => follows !== undefined)
+    const reply_to = follower && messages.get(follower.id)?.reply_to
     return {
       seqs,
-      ...(turn ? turnOf(turn) : {}),
+      ...(reply_to === undefined ? {} : { reply_to: reply_to === null ? null : String(reply_to) }),
+      ...(turn ? { turn_state: turn.state === "running" ? "running" : "queued" } : {}),
       ...(claimed ? { claimed: String(claimed.id) } : {}),
       ...(counters ? { counters: countersOf(counters) } : {}),
     }
   }
-}
-
-function turnOf({ state, reply_to }: Row): Pick<Appended, "turn_state" | "reply_to"> {
-  return { turn_state: state === "running" ? state : "queued", reply_to: reply_to === null ? null : String(reply_to) }
 }
 
 function countersOf({ likes, dislikes, copies }: Row): Counters {

@@ -1,50 +1,120 @@
 // What must hold for an append to happen, as SQL.
 import type { Append } from "./append.ts"
-import { isRatable } from "./rating-statements.ts"
+import type { Columns } from "./step.ts"
 
-export type Guarded = Append["guard"] & Pick<Append, "delete_messages" | "drop_turns" | "expire_input" | "rate_message">
+export interface Condition {
+  /** Undefined in all of them: the append does not ask for it. */
+  readonly takes: Columns<Append>
+  /** Of `a`, the append, and `s`, its session; true where the append does not ask. */
+  readonly holds: string
+}
 
-/** By what of an append asks for it. `a.value` is the append, `s` its session. */
-export const conditions: Record<keyof Guarded, string> = {
-  open: `(a.value ->> '$.guard.open' is null or s.state <> 'ended')`,
-  once: `(a.value ->> '$.guard.once.client_id' is null or not exists (select 1 from messages m where m.session_id = s.id
-  and m.user_id = a.value ->> '$.guard.once.user_id' and m.client_id = a.value ->> '$.guard.once.client_id'))`,
-  fence: `(a.value ->> '$.guard.fence.turn_id' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.fence.turn_id'
-  and t.session_id = s.id and t.state = 'running' and t.generation = a.value ->> '$.guard.fence.generation'))`,
-  queued: `(a.value ->> '$.guard.queued' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.queued'
-  and t.session_id = s.id and t.state = 'queued'))`,
-  joinable: `(a.value ->> '$.guard.joinable.turn_id' is null or exists (select 1 from turns t join messages m on m.id = t.message_id
-  where t.id = a.value ->> '$.guard.joinable.turn_id' and t.session_id = s.id and t.state = 'queued'
-  and m.user_id = a.value ->> '$.guard.joinable.user_id' and m.turn_id = t.id
-  and coalesce((select v.data ->> 'role' from events v where v.session_id = s.id and v.seq = m.seq), 'user') = a.value ->> '$.guard.joinable.role'
+type Guarded = Append["guard"] & Pick<Append, "delete_messages" | "drop_turns" | "expire_input" | "rate_message">
+
+const isOpen = "t.state in ('queued', 'running')"
+
+export const conditions: Readonly<Record<keyof Guarded, Condition>> = {
+  open: {
+    takes: { open: ({ guard }) => guard.open },
+    holds: "(a.open is null or s.state <> 'ended')",
+  },
+  once: {
+    takes: { once_user: ({ guard }) => guard.once?.user_id, once_client: ({ guard }) => guard.once?.client_id },
+    holds: `(a.once_client is null or not exists (select 1 from messages m where m.session_id = s.id
+  and m.user_id = a.once_user and m.client_id = a.once_client))`,
+  },
+  fence: {
+    takes: {
+      fence_turn: ({ guard }) => guard.fence?.turn_id,
+      fence_generation: ({ guard }) => guard.fence?.generation,
+    },
+    holds: `(a.fence_turn is null or exists (select 1 from turns t where t.id = a.fence_turn and t.session_id = s.id
+  and t.state = 'running' and t.generation = a.fence_generation))`,
+  },
+  queued: {
+    takes: { queued: ({ guard }) => guard.queued },
+    holds: `(a.queued is null or exists (select 1 from turns t where t.id = a.queued and t.session_id = s.id
+  and t.state = 'queued'))`,
+  },
+  joinable: {
+    takes: {
+      joinable_turn: ({ guard }) => guard.joinable?.turn_id,
+      joinable_user: ({ guard }) => guard.joinable?.user_id,
+      joinable_role: ({ guard }) => guard.joinable?.role,
+    },
+    holds: `(a.joinable_turn is null or exists (select 1 from turns t join messages m on m.id = t.message_id
+  where t.id = a.joinable_turn and t.session_id = s.id and t.state = 'queued' and m.user_id = a.joinable_user and m.turn_id = t.id
+  and coalesce((select v.data ->> 'role' from events v where v.session_id = s.id and v.seq = m.seq), 'user') = a.joinable_role
   and not exists (select 1 from json_each(m.parts) p where p.value ->> 'type' = 'input')))`,
-  stoppable: `(a.value ->> '$.guard.stoppable' is null or exists (select 1 from turns t where t.id = a.value ->> '$.guard.stoppable'
-  and t.session_id = s.id and t.state in ('queued', 'running') and t.stop_requested_at is null))`,
-  line: `(a.value -> '$.guard.line' is null or (json_array_length(a.value, '$.guard.line') = (select count(*) from turns t
-  where t.session_id = s.id and t.state in ('queued', 'running')) and not exists (select 1 from turns t
-  where t.session_id = s.id and t.state in ('queued', 'running') and t.id not in (select value from json_each(a.value, '$.guard.line')))))`,
-  base_seq: `(a.value ->> '$.guard.base_seq' is null or not exists (select 1 from messages m where m.session_id = s.id
-  and m.seq > a.value ->> '$.guard.base_seq'))`,
-  after: `(a.value -> '$.guard.after' is null or not exists (select 1 from json_each(a.value, '$.guard.after.client_ids') c
-  where not exists (select 1 from messages m where m.session_id = s.id
-  and m.user_id = a.value ->> '$.guard.after.user_id' and m.client_id = c.value)))`,
-  untouched: `(a.value ->> '$.guard.untouched.ref' is null or not exists (select 1 from events v where v.session_id = s.id
-  and v.kind = 'status' and v.ref = a.value ->> '$.guard.untouched.ref' and v.seq > a.value ->> '$.guard.untouched.since'))`,
-  revised_once: `(a.value ->> '$.guard.revised_once' is null or not exists (select 1 from events v where v.session_id = s.id
-  and v.kind = 'status' and v.data ->> '$.client_id' = a.value ->> '$.guard.revised_once'))`,
-  untitled: `(a.value ->> '$.guard.untitled' is null or s.topic is null)`,
-  question: `(a.value ->> '$.guard.question' is null or exists (select 1 from inputs i where i.id = a.value ->> '$.guard.question'
-  and i.session_id = s.id and i.closed_at is null and (i.expires_at is null or i.expires_at > a.value ->> 'create_time')))`,
-  answer: `(a.value ->> '$.guard.answer' is null or exists (select 1 from messages m where m.id = a.value ->> '$.guard.answer'
-  and m.session_id = s.id and m.is_bot and m.turn_id is not null) or exists (select 1 from turns t
-  where t.id = 'trn_' || substr(a.value ->> '$.guard.answer', 5) and t.session_id = s.id and t.answer_id = a.value ->> '$.guard.answer'))`,
-  expire_input: `(a.value ->> 'expire_input' is null or exists (select 1 from inputs i where i.id = a.value ->> 'expire_input'
-  and i.session_id = s.id and i.closed_at is null and i.expires_at <= a.value ->> 'create_time'))`,
-  max_open_turns: `(a.value ->> '$.guard.max_open_turns' is null or (select count(*) from turns t where t.session_id = s.id
-  and t.state in ('queued', 'running')) <= a.value ->> '$.guard.max_open_turns')`,
-  drop_turns: `(a.value -> '$.drop_turns' is null or not exists (select 1 from json_each(a.value, '$.drop_turns') d
+  },
+  stoppable: {
+    takes: { stoppable: ({ guard }) => guard.stoppable },
+    holds: `(a.stoppable is null or exists (select 1 from turns t where t.id = a.stoppable and t.session_id = s.id
+  and ${isOpen} and t.stop_requested_at is null))`,
+  },
+  line: {
+    takes: { line: ({ guard }) => guard.line },
+    holds: `(a.line is null or (json_array_length(a.line) = (select count(*) from turns t where t.session_id = s.id and ${isOpen})
+  and not exists (select 1 from turns t where t.session_id = s.id and ${isOpen}
+  and t.id not in (select value from json_each(a.line)))))`,
+  },
+  base_seq: {
+    takes: { base_seq: ({ guard }) => guard.base_seq },
+    holds: `(a.base_seq is null or not exists (select 1 from messages m where m.session_id = s.id and m.seq > a.base_seq))`,
+  },
+  after: {
+    takes: { after_user: ({ guard }) => guard.after?.user_id, after_clients: ({ guard }) => guard.after?.client_ids },
+    holds: `(a.after_user is null or not exists (select 1 from json_each(a.after_clients) c where not exists (select 1
+  from messages m where m.session_id = s.id and m.user_id = a.after_user and m.client_id = c.value)))`,
+  },
+  untouched: {
+    takes: { untouched: ({ guard }) => guard.untouched?.ref, untouched_since: ({ guard }) => guard.untouched?.since },
+    holds: `(a.untouched is null or not exists (select 1 from events v where v.session_id = s.id and v.kind = 'status'
+  and v.ref = a.untouched and v.seq > a.untouched_since))`,
+  },
+  revised_once: {
+    takes: { revised_once: ({ guard }) => guard.revised_once },
+    holds: `(a.revised_once is null or not exists (select 1 from events v where v.session_id = s.id and v.kind = 'status'
+  and v.data ->> '$.client_id' = a.revised_once))`,
+  },
+  untitled: {
+    takes: { untitled: ({ guard }) => guard.untitled },
+    holds: "(a.untitled is null or s.topic is null)",
+  },
+  question: {
+    takes: { question: ({ guard }) => guard.question },
+    holds: `(a.question is null or exists (select 1 from inputs i where i.id = a.question and i.session_id = s.id
+  and i.closed_at is null and (i.expires_at is null or i.expires_at > a.create_time)))`,
+  },
+  answer: {
+    takes: { answer: ({ guard }) => guard.answer },
+    holds: `(a.answer is null or exists (select 1 from messages m where m.id = a.answer and m.session_id = s.id
+  and m.is_bot and m.turn_id is not null) or exists (select 1 from turns t
+  where t.id = 'trn_' || substr(a.answer, 5) and t.session_id = s.id and t.answer_id = a.answer))`,
+  },
+  max_open_turns: {
+    takes: { max_open_turns: ({ guard }) => guard.max_open_turns },
+    holds: `(a.max_open_turns is null or (select count(*) from turns t where t.session_id = s.id and ${isOpen}) <= a.max_open_turns)`,
+  },
+  expire_input: {
+    takes: { expire_input: ({ expire_input }) => expire_input },
+    holds: `(a.expire_input is null or exists (select 1 from inputs i where i.id = a.expire_input and i.session_id = s.id
+  and i.closed_at is null and i.expires_at <= a.create_time))`,
+  },
+  drop_turns: {
+    takes: { drop_turns: ({ drop_turns }) => drop_turns },
+    holds: `(a.drop_turns is null or not exists (select 1 from json_each(a.drop_turns) d
   where (select t.state from turns t where t.id = d.value and t.session_id = s.id) is not 'queued'))`,
-  delete_messages: `(a.value ->> '$.delete_messages' is null or exists (select 1 from json_each(a.value, '$.delete_messages') d
+  },
+  delete_messages: {
+    takes: { delete_messages: ({ delete_messages }) => delete_messages },
+    holds: `(a.delete_messages is null or exists (select 1 from json_each(a.delete_messages) d
   join messages m on m.id = d.value where +m.session_id = s.id and m.deleted_at is null))`,
-  rate_message: isRatable,
+  },
+  // Nothing may be said about a message that is gone.
+  rate_message: {
+    takes: { rate_message: ({ rate_message }) => rate_message?.id },
+    holds: `(a.rate_message is null or exists (select 1 from messages m where m.id = a.rate_message
+  and +m.session_id = s.id and m.deleted_at is null))`,
+  },
 }

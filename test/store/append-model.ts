@@ -85,14 +85,11 @@ export class ModelChat {
     for (const message of this.messages) if (delete_messages.includes(message.id)) message.deleted = true
     this.last_seq += append.events.length
     this.#change(append.session ?? {})
+    const follower = append.messages.find(({ follows }) => follows !== undefined)
     return {
       seqs,
-      ...(made
-        ? {
-            turn_state: made.state === "running" ? ("running" as const) : ("queued" as const),
-            reply_to: this.messages.find(({ id }) => id === made.message_id)?.reply_to ?? null,
-          }
-        : {}),
+      ...(made ? { turn_state: made.state === "running" ? ("running" as const) : ("queued" as const) } : {}),
+      ...(follower ? { reply_to: this.messages.find(({ id }) => id === follower.id)?.reply_to ?? null } : {}),
       ...(claimed ? { claimed: claimed.id } : {}),
       ...(append.rate_message || append.delete_messages ? { counters: this.counters } : {}),
     }
