@@ -67,9 +67,9 @@ export class Emitter {
 
   #publish(session: Key, append: Append, appended: Appended): void {
     const { trace_id, create_time, session_id, messages, events } = append
-    for (const [place, seq] of appended.seqs.entries()) {
+    appended.seqs.forEach((seq, place) => {
       const event = events[place]
-      if (!event) continue
+      if (!event) return
       const { kind, ref } = event
       const body = messages.find(({ id }) => id === ref)
       const data = kind === "status" ? told(event.data, appended) : event.data
@@ -78,7 +78,7 @@ export class Emitter {
         message: body ? placed(body, seq, appended) : null,
       }
       this.#bus.publish(session.id, frameOf(session.chat_id, logged))
-    }
+    })
   }
 
   /** Publishes what is of the moment (P4.2). */
