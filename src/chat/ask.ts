@@ -3,9 +3,9 @@ import { ChatError } from "../errors.ts"
 import type { Registry } from "../handlers/registry.ts"
 import { answerIdOf, newId } from "../ids.ts"
 import type { Policy } from "../protocol/client-frame.ts"
-import type { Guard, NewMessage } from "../store/append.ts"
+import type { Append, Guard, NewEvent, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
-import { type Emitter, type Happening, placed } from "./emit.ts"
+import { type Emitter, placed } from "./emit.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { branchOf, type Incoming } from "./new-message.ts"
 import { looksAtLine, type Plan, planOf, tries } from "./policy.ts"
@@ -64,16 +64,19 @@ export async function ask(
   }
 }
 
+/** While it is being made: field by field, since all that is said comes through here, and spreads take several times as long. */
+type Making<T> = { -readonly [Field in keyof T]: T[Field] }
+
 /** What holds for every message of a person, whatever comes of it. */
-export function guardOfSaid({ caller, client_id, said }: Incoming): Guard {
+export function guardOfSaid({ caller, client_id, said }: Incoming): Making<Guard> {
+  const { user_id } = caller.principal
   const answer = branchOf(said)
-  return {
-    ...(typeof answer === "string" ? { answer } : {}),
-    open: true,
-    ...(client_id === null ? {} : { once: { user_id: caller.principal.user_id, client_id } }),
-    ...(said.base_seq === undefined ? {} : { base_seq: said.base_seq }),
-    ...(said.after === undefined ? {} : { after: { user_id: caller.principal.user_id, client_ids: said.after } }),
-  }
+  const guard: Making<Guard> = { open: true }
+  if (typeof answer === "string") guard.answer = answer
+  if (client_id !== null) guard.once = { user_id, client_id }
+  if (said.base_seq !== undefined) guard.base_seq = said.base_seq
+  if (said.after !== undefined) guard.after = { user_id, client_ids: said.after }
+  return guard
 }
 
 function policyFor(deps: AskDeps, incoming: Incoming, question: string | undefined, tried: number): Policy {
@@ -86,8 +89,10 @@ function policyFor(deps: AskDeps, incoming: Incoming, question: string | undefin
 }
 
 function guardOf(incoming: Incoming, plan: Plan, question: string | undefined): Guard {
-  const guard = Object.assign(guardOfSaid(incoming), plan.guard)
-  return question === undefined ? guard : { ...guard, question }
+  const guard = guardOfSaid(incoming)
+  Object.assign(guard, plan.guard)
+  if (question !== undefined) guard.question = question
+  return guard
 }
 
 function lineError({ max_open_turns: limit = 0 }: Guard): ChatError {
@@ -120,12 +125,12 @@ async function commit(
   const policy = policyFor(deps, incoming, question, tried)
   const informed = looksAtLine(policy)
   // Planned in the last moment: the line may move on while this waits for its commit, and a plan for an older one is void.
-  const last: { made?: ReturnType<typeof happeningOf> } = {}
+  const last: { made?: ReturnType<typeof appendOf> } = {}
   const plan = () => {
-    last.made = happeningOf(deps, incoming, asked, turn, question, policy)
-    return last.made.happening
+    last.made = appendOf(deps, incoming, asked, turn, question, policy)
+    return last.made.append
   }
-  const appending = deps.emitter.appendPlanned(chat.session, plan, { informed })
+  const appending = deps.emitter.appendWhole(chat.session, plan, { informed })
   // What may have to be tried again, another way, may not be overtaken meanwhile; and where a branch begins, it depends on that
   // whether the next text answers a question (P6.7).
   if (!informed && question === undefined && branchOf(incoming.said) === undefined) caller.inLine?.()
@@ -134,45 +139,48 @@ async function commit(
     throw error
   })
   if (!last.made) throw new Error("a message was stored without a plan")
-  const { guard, message, ...made } = last.made
+  const { append, message, plan: held } = last.made
   const [seq] = appended.seqs
-  if (seq === undefined) return { plan: made.plan, guard }
+  if (seq === undefined) return { plan: held, guard: append.guard }
   if (appended.turn_state === "running") {
     const { trace_id, language } = caller
     const fresh = { generation: 1, attempts: 1, resume: null }
     deps.startTurn(chat, { ...turn, ...fresh, seq, trace_id, language, question: placed(message, seq, appended) })
   }
-  return { done: { seq, dup: false }, plan: made.plan, guard }
+  return { done: { seq, dup: false }, plan: held, guard: append.guard }
 }
 
-function happeningOf(
+function appendOf(
   deps: AskDeps,
   incoming: Incoming,
   asked: NewMessage,
   turn: { readonly id: string; readonly answer_id: string },
   question: string | undefined,
   policy: Policy,
-): { readonly happening: Happening; readonly plan: Plan; readonly guard: Guard; readonly message: NewMessage } {
+): { readonly append: Append; readonly plan: Plan; readonly message: NewMessage } {
   const { chat, caller } = incoming
   const { user_id, role } = caller.principal
   const plan = planOf(policy, { turns: chat.turns, user_id, role, max_queued_turns: deps.max_queued_turns })
-  const guard = guardOf(incoming, plan, question)
   const message = placedBy(plan, chat, asked, question)
-  const happening: Happening = {
+  const { id: message_id, create_time } = message
+  const { joins, change } = plan
+  const said: NewEvent = { kind: "message", ref: message_id, data: saidBy(caller) }
+  const append: Making<Append> = {
+    session_id: chat.session.id,
     trace_id: caller.trace_id,
     // When it was said, however long the line was: a question waits for it until then (P6.14).
-    create_time: message.create_time,
-    guard,
+    create_time,
+    guard: guardOf(incoming, plan, question),
     messages: [message],
-    events: [{ kind: "message", ref: message.id, data: saidBy(caller) }, ...plan.events],
-    ...plan.change,
-    ...(plan.joins === undefined
-      ? { new_turn: { ...turn, message_id: message.id, language: caller.language, ...deps.lease() } }
-      : { merge: { turn_id: plan.joins, message_id: message.id } }),
-    ...(question === undefined ? {} : { answer_input: { id: question, message_id: message.id } }),
-    session: { lifecycle: "active", ...(plan.joins === undefined ? { head: message.id } : {}) },
+    events: [said, ...plan.events],
+    session: joins === undefined ? { lifecycle: "active", head: message_id } : { lifecycle: "active" },
   }
-  return { happening, plan, guard, message }
+  if (joins === undefined) append.new_turn = { ...turn, ...deps.lease(), message_id, language: caller.language }
+  else append.merge = { turn_id: joins, message_id }
+  if (change.stop_turn !== undefined) append.stop_turn = change.stop_turn
+  if (change.drop_turns !== undefined) append.drop_turns = change.drop_turns
+  if (question !== undefined) append.answer_input = { id: question, message_id }
+  return { append, plan, message }
 }
 
 /** Where it belongs: behind the message that it joins, the answer that asked the question, or what was said last (P6.12). */

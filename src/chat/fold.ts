@@ -2,51 +2,59 @@
 import { timestamp } from "../clock.ts"
 import type { Message } from "../protocol/message.ts"
 import type { Status } from "../protocol/server-frame.ts"
-import type { OpenTurn, TurnOver } from "../protocol/turn.ts"
+import type { Session } from "../protocol/session.ts"
+import type { OpenTurn, Question, TurnOver } from "../protocol/turn.ts"
 import type { ChatView, DurableFrame } from "./frames.ts"
 import { afterTurn } from "./state.ts"
 
-export function fold(view: ChatView, frame: DurableFrame, now: number): ChatView {
-  const after = changed(view, frame, now)
-  return { ...after, session: { ...after.session, last_seq: frame.seq } }
+/** A state of one's own, its session as well, that is being brought up to date; the others share what they have. */
+interface Fresh {
+  readonly session: Session
+  turns: readonly OpenTurn[]
+  question: Question | null
 }
 
-function changed(view: ChatView, frame: DurableFrame, now: number): ChatView {
+export function fold({ session, turns, question }: ChatView, frame: DurableFrame, now: number): ChatView {
+  const view: Fresh = { session: { ...session, last_seq: frame.seq }, turns, question }
+  change(view, frame, now)
+  return view
+}
+
+function change(view: Fresh, frame: DurableFrame, now: number): void {
   switch (frame.type) {
     case "message":
-      return said(view, frame.data)
+      said(view, frame.data)
+      return
     case "result":
-      return answered(view, frame.data)
+      answered(view, frame.data)
+      return
     case "end":
-      return ended(view, frame.data)
+      ended(view, frame.data)
+      return
     case "status":
-      return told(view, frame.data, now)
-    default:
-      return view
+      told(view, frame.data, now)
+      return
   }
 }
 
-function said(view: ChatView, message: Message): ChatView {
+function said(view: Fresh, message: Message): void {
+  const { session, turns, question } = view
   const answers = (input_id: string) =>
     message.parts.some((part) => part.type === "input" && part.input_id === input_id)
-  const question = view.question && answers(view.question.input_id) ? null : view.question
-  const { turn_id } = message
-  if (!turn_id) return { ...view, question }
-  const turns = withQuestion(view.turns, turn_id, message)
+  if (question && answers(question.input_id)) view.question = null
+  if (!message.turn_id) return
+  view.turns = withQuestion(turns, message.turn_id, message)
+  session.state = "running"
+  session.lifecycle = "active"
   // One that joins a question that waits makes the line no longer.
-  const begins = turns.length > view.turns.length
-  return {
-    session: { ...view.session, state: "running", lifecycle: "active", ...(begins ? { head: message.id } : {}) },
-    turns,
-    question,
-  }
+  if (view.turns.length > turns.length) session.head = message.id
 }
 
 /** The conversation goes on from its last answer, unless the person is on another branch by now, or asked once more (P6.12). */
-function answered(view: ChatView, { id, turn_id, reply_to }: Message): ChatView {
-  if (turn_id === null || view.session.head !== reply_to) return view
-  if (view.turns.some((turn) => turn.message_id === reply_to && turn.turn_id !== turn_id)) return view
-  return { ...view, session: { ...view.session, head: id } }
+function answered({ session, turns }: Fresh, { id, turn_id, reply_to }: Message): void {
+  if (turn_id === null || session.head !== reply_to) return
+  if (turns.some((turn) => turn.message_id === reply_to && turn.turn_id !== turn_id)) return
+  session.head = id
 }
 
 /** A new turn, or one more message of a turn that waits. */
@@ -56,48 +64,43 @@ function withQuestion(
   { id, create_time, merged }: Pick<Message, "id" | "create_time"> & Pick<OpenTurn, "merged">,
 ): readonly OpenTurn[] {
   if (!turns.some((turn) => turn.turn_id === turn_id)) {
-    const state = turns.length === 0 ? "running" : "queued"
-    return [...turns, { turn_id, message_id: id, ...(merged ? { merged } : {}), state, create_time }]
+    const turn = { turn_id, message_id: id, state: turns.length === 0 ? "running" : "queued", create_time } as const
+    return [...turns, merged ? { ...turn, merged } : turn]
   }
   return turns.map((turn) => (turn.turn_id === turn_id ? { ...turn, merged: [...(turn.merged ?? []), id] } : turn))
 }
 
-function ended(view: ChatView, over: TurnOver): ChatView {
-  const turns = view.turns
+function ended(view: Fresh, over: TurnOver): void {
+  const { session } = view
+  view.turns = view.turns
     .filter(({ turn_id }) => turn_id !== over.turn_id)
     .map((turn, place) => (place === 0 ? { ...turn, state: "running" as const } : turn))
-  const question = over.question ?? view.question
-  if (view.session.state === "ended") return { ...view, turns, question }
+  view.question = over.question ?? view.question
+  if (session.state === "ended") return
   // An open question is waited for, also when a turn between did not ask it.
-  const resting = question ? "waiting_input" : afterTurn(over.state)
-  return { session: { ...view.session, state: turns.length > 0 ? "running" : resting }, turns, question }
+  const resting = view.question ? "waiting_input" : afterTurn(over.state)
+  session.state = view.turns.length > 0 ? "running" : resting
 }
 
-function told(view: ChatView, status: Status, now: number): ChatView {
+function told(view: Fresh, status: Status, now: number): void {
+  const { session } = view
   const is = (field: Status["changed"][number]) => status.changed.includes(field)
-  const session = {
-    ...view.session,
-    ...(is("state") ? { state: status.state } : {}),
-    ...(is("lifecycle") ? { lifecycle: status.lifecycle } : {}),
-    ...(is("topic") ? { topic: status.topic } : {}),
-    ...(is("logo") ? { logo: status.logo } : {}),
-    ...(is("branch") ? { head: status.head } : {}),
-    ...status.counters,
-    ...(is("deleted") ? { deleted_at: timestamp(now) } : {}),
-  }
-  const after = {
-    session,
-    turns: is("turns") ? status.turns : view.turns,
-    question: session.state === "ended" ? null : is("question") ? status.question : view.question,
-  }
-  return status.regenerated ? regenerated(after, status.regenerated) : after
+  if (is("state")) session.state = status.state
+  if (is("lifecycle")) session.lifecycle = status.lifecycle
+  if (is("topic")) session.topic = status.topic
+  if (is("logo")) session.logo = status.logo
+  if (is("branch")) session.head = status.head
+  Object.assign(session, status.counters)
+  if (is("deleted")) session.deleted_at = timestamp(now)
+  if (is("turns")) view.turns = status.turns
+  if (is("question")) view.question = status.question
+  if (session.state === "ended") view.question = null
+  if (status.regenerated) regenerated(view, status.regenerated)
 }
 
 /** A question is asked once more: a turn without a message of its own. */
-function regenerated(view: ChatView, { turn_id, message_id: id, ...of }: NonNullable<Status["regenerated"]>): ChatView {
-  return {
-    ...view,
-    session: { ...view.session, state: "running", lifecycle: "active" },
-    turns: withQuestion(view.turns, turn_id, { id, ...of }),
-  }
+function regenerated(view: Fresh, { turn_id, message_id: id, ...of }: NonNullable<Status["regenerated"]>): void {
+  view.session.state = "running"
+  view.session.lifecycle = "active"
+  view.turns = withQuestion(view.turns, turn_id, { id, ...of })
 }

@@ -28,7 +28,7 @@ export function newMessage(
   turn_id: string | null = newId("turn"),
 ): NewMessage {
   const { id: session_id, chat_id, flow_id, chat_type } = chat.session
-  return {
+  const message: NewMessage = {
     id: newId("message"),
     session_id,
     chat_id,
@@ -45,7 +45,6 @@ export function newMessage(
     turn_id,
     client_id,
     reply_to: branchOf(said) ?? null,
-    ...(turn_id === null || branchOf(said) !== undefined ? {} : { follows: "head" }),
     liked: 0,
     comment: null,
     copied: false,
@@ -53,6 +52,7 @@ export function newMessage(
     create_time: timestamp(clock.now()),
     deleted_at: null,
   }
+  return turn_id === null || branchOf(said) !== undefined ? message : { ...message, follows: "head" }
 }
 
 /** The answer that the person wants to go on from (P6.12); null: none; undefined: they did not say. */

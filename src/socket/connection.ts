@@ -55,7 +55,7 @@ export class Connection implements Follower {
   #slow = false
   #waitingForRoom: readonly (() => void)[] = none
   /** Acks of this turn of the loop. */
-  #acks: readonly string[] = none
+  #acks: string[] | null = null
 
   constructor(ws: ServerWebSocket<SocketData>, principal: Principal, request: ChatRequest, deps: ConnectionDeps) {
     this.#ws = ws
@@ -101,15 +101,17 @@ export class Connection implements Follower {
 
   /** At the end of this turn of the loop: one call of the system for all that a commit brought, events and acks. */
   acknowledge(frame: ServerFrame): void {
-    this.#acks = [...this.#acks, encode(frame)]
-    if (this.#acks.length === 1) this.deps.clock.soon(() => this.#sendAcks())
+    if (!this.#acks) {
+      this.#acks = []
+      this.deps.clock.soon(() => this.#sendAcks())
+    }
+    this.#acks.push(encode(frame))
   }
 
   #sendAcks(): void {
-    if (this.#acks.length === 0) return
     const acks = this.#acks
-    this.#acks = none
-    if (this.#open)
+    this.#acks = null
+    if (acks && this.#open)
       this.#ws.cork((ws) => {
         for (const ack of acks) ws.send(ack)
       })

@@ -15,9 +15,24 @@ interface Waiting<Work, Result> {
 }
 
 interface WaitingAppend extends Waiting<() => Append, Appended> {
-  readonly session_id: string
   /** It is made of what came of the appends before it, so none of them may be in its batch. */
   readonly informed: boolean
+}
+
+type PlannedAppend = Waiting<Append, Appended>
+type WaitingCheckpoint = Waiting<Checkpoint, boolean>
+
+/** What waits in one chat, in order. */
+interface Line {
+  readonly session_id: string
+  readonly waiting: WaitingAppend[]
+}
+
+/** What a batch holds by now. */
+interface Room {
+  appends: number
+  units: number
+  full: boolean
 }
 
 const batchSize = 256
@@ -30,9 +45,9 @@ export class Writer {
   readonly #db: Database
   readonly #clock: Clock
   /** By session, in the order in which they came. */
-  readonly #appends = new Map<string, WaitingAppend[]>()
+  readonly #appends = new Map<string, Line>()
   /** By turn: a newer checkpoint takes the place of one that has not left yet. */
-  readonly #checkpoints = new Map<string, Waiting<Checkpoint, boolean>>()
+  readonly #checkpoints = new Map<string, WaitingCheckpoint>()
   #busy = false
 
   constructor(db: Database, clock: Clock) {
@@ -51,10 +66,9 @@ export class Writer {
    */
   appendPlanned(session_id: string, plan: () => Append, { informed } = { informed: true }): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      const waiting = { session_id, work: plan, informed, resolve, reject }
-      const line = this.#appends.get(session_id)
-      if (line) line.push(waiting)
-      else this.#appends.set(session_id, [waiting])
+      const line = this.#appends.get(session_id) ?? { session_id, waiting: [] }
+      line.waiting.push({ work: plan, informed, resolve, reject })
+      this.#appends.set(session_id, line)
       this.#wake()
     })
   }
@@ -81,10 +95,10 @@ export class Writer {
   async #work(): Promise<void> {
     let last = nothing
     for (;;) {
-      const appends = this.#takeAppends(last.sessions)
+      const rounds = this.#takeAppends(last.sessions)
       const checkpoints = this.#takeCheckpoints()
-      if (appends.length + checkpoints.length === 0) break
-      const next = this.#perform(appends, checkpoints)
+      if (rounds.length + checkpoints.length === 0) break
+      const next = this.#perform(rounds, checkpoints)
       // While the next batch is under way, those of the one before hear what came of theirs: the database does not wait for us.
       last.settle()
       last = await next
@@ -98,66 +112,59 @@ export class Writer {
    * The first of each chat, then the second of those that have one, and so on: a busy chat does not hold up the others. In the
    * chats of `untold` something was appended, and nobody knows yet.
    */
-  #takeAppends(untold: ReadonlySet<string>): Waiting<Append, Appended>[] {
-    const mayGo = ([session_id, line]: [string, WaitingAppend[]]) => !line[0]?.informed || !untold.has(session_id)
-    let lines = [...this.#appends.entries().filter(mayGo).take(batchSize)].map(([, line]) => line)
-    const chosen: WaitingAppend[] = []
-    for (let round = 0; round < maxRounds && lines.length > 0 && chosen.length < batchSize; round++) {
-      lines = lines.filter((line) => round < line.length && (round === 0 || !line[round]?.informed))
-      chosen.push(...lines.flatMap((line) => line[round] ?? []))
+  #takeAppends(untold: ReadonlySet<string>): PlannedAppend[][] {
+    const room: Room = { appends: 0, units: 0, full: false }
+    const rounds: PlannedAppend[][] = []
+    const takeRound = (lines: readonly Line[]) => {
+      const round: PlannedAppend[] = []
+      const went = lines.filter(({ waiting }) => takeNext(waiting, round, room))
+      if (round.length > 0) rounds.push(round)
+      return went
     }
-    const planned = chosen.slice(0, batchSize).flatMap((waiting) => this.#plan(waiting))
-    const taken = fitting(planned, ({ messages }) => messages.reduce((units, each) => units + unitsOf(each), 0))
-    for (const { work } of taken) this.#leave(work.session_id)
-    return taken
-  }
-
-  /** Nothing, where its plan cannot be made: then it is taken out of its line. */
-  #plan(waiting: WaitingAppend): Waiting<Append, Appended>[] {
-    const { work, resolve, reject } = waiting
-    try {
-      return [{ work: work(), resolve, reject }]
-    } catch (error) {
-      this.#leave(waiting.session_id, waiting)
-      reject(error)
-      return []
+    const first = takeRound(this.#linesThatMayGo(untold))
+    let lines = first
+    for (let round = 1; round < maxRounds && lines.length > 0; round++)
+      lines = takeRound(lines.filter(({ waiting }) => !waiting[0]?.informed))
+    // What is left of a line goes to the end, so that in the next batch others come first.
+    for (const line of first) {
+      this.#appends.delete(line.session_id)
+      if (line.waiting.length > 0) this.#appends.set(line.session_id, line)
     }
+    return rounds
   }
 
-  /** The first of a chat's line, or this one, is taken; the rest goes to the end, so that in the next batch others come first. */
-  #leave(session_id: string, one?: WaitingAppend): void {
-    const line = this.#appends.get(session_id) ?? []
-    line.splice(one ? line.indexOf(one) : 0, 1)
-    this.#appends.delete(session_id)
-    if (line.length > 0) this.#appends.set(session_id, line)
+  #linesThatMayGo(untold: ReadonlySet<string>): Line[] {
+    const lines: Line[] = []
+    for (const line of this.#appends.values()) {
+      if (lines.length === batchSize) break
+      if (!line.waiting[0]?.informed || !untold.has(line.session_id)) lines.push(line)
+    }
+    return lines
   }
 
-  #takeCheckpoints(): Waiting<Checkpoint, boolean>[] {
-    const waiting = [...this.#checkpoints.values().take(batchSize)]
-    const taken = fitting(waiting, ({ text, reasoning }) => text.length + reasoning.length)
+  #takeCheckpoints(): WaitingCheckpoint[] {
+    const taken = fitting([...this.#checkpoints.values().take(batchSize)])
     for (const { work } of taken) this.#checkpoints.delete(work.turn_id)
     return taken
   }
 
   /** Resolves when the database has answered; whoever waits is told by `settle`. */
-  async #perform(
-    appends: Waiting<Append, Appended>[],
-    checkpoints: Waiting<Checkpoint, boolean>[],
-  ): Promise<Committed> {
+  async #perform(rounds: readonly PlannedAppend[][], checkpoints: readonly WaitingCheckpoint[]): Promise<Committed> {
     try {
-      const settle = await this.#commit(appends, checkpoints)
-      return { settle, sessions: new Set(appends.map(({ work }) => work.session_id)) }
+      const settle = await this.#commit(rounds, checkpoints)
+      return { settle, sessions: new Set(rounds.flat().map(({ work }) => work.session_id)) }
     } catch (error) {
-      await this.#oneByOne(appends, checkpoints, error)
+      await this.#oneByOne(rounds.flat(), checkpoints, error)
       return nothing
     }
   }
 
+  /** Each round has at most one append of a chat: its guards and numbers hold after what the rounds before left. */
   async #commit(
-    appends: Waiting<Append, Appended>[],
-    checkpoints: Waiting<Checkpoint, boolean>[],
+    planned: readonly PlannedAppend[][],
+    checkpoints: readonly WaitingCheckpoint[],
   ): Promise<Committed["settle"]> {
-    const rounds = roundsOf(appends).map((round) => ({ round, steps: appendStatements(round.map(({ work }) => work)) }))
+    const rounds = planned.map((round) => ({ round, steps: appendStatements(round.map(({ work }) => work)) }))
     const statements = rounds.flatMap(({ steps }) => steps.map(({ statement }) => statement))
     if (checkpoints.length > 0) statements.push(checkpointStatement(checkpoints.map(({ work }) => work)))
     const results = await this.#db.client.batch(statements, "write")
@@ -176,8 +183,8 @@ export class Writer {
 
   /** A batch failed. Unless the database is out of reach, one append is to blame: let it fail alone. */
   async #oneByOne(
-    appends: Waiting<Append, Appended>[],
-    checkpoints: Waiting<Checkpoint, boolean>[],
+    appends: readonly PlannedAppend[],
+    checkpoints: readonly WaitingCheckpoint[],
     error: unknown,
   ): Promise<void> {
     const alone = appends.length + checkpoints.length === 1
@@ -187,7 +194,7 @@ export class Writer {
     }
     const told = (settle: Committed["settle"]) => settle()
     for (const append of appends)
-      await this.#commit([append], []).then(told, (fault: unknown) => append.reject(storeError(fault)))
+      await this.#commit([[append]], []).then(told, (fault: unknown) => append.reject(storeError(fault)))
     for (const checkpoint of checkpoints)
       await this.#commit([], [checkpoint]).then(told, (fault: unknown) => checkpoint.reject(storeError(fault)))
   }
@@ -201,28 +208,33 @@ interface Committed {
 
 const nothing: Committed = { sessions: new Set(), settle: () => undefined }
 
-/** In order, each with at most one append of a chat: its guards and numbers hold after what the rounds before left. */
-function roundsOf(appends: readonly Waiting<Append, Appended>[]): Waiting<Append, Appended>[][] {
-  const rounds: Waiting<Append, Appended>[][] = []
-  const taken = new Map<string, number>()
-  for (const append of appends) {
-    const place = taken.get(append.work.session_id) ?? 0
-    taken.set(append.work.session_id, place + 1)
-    const round = rounds[place]
-    if (round) round.push(append)
-    else rounds.push([append])
+/**
+ * Takes the first out of a line. False: there is none, or no room for it in this batch, which holds at least one, however large
+ * it is. One whose plan cannot be made goes no further.
+ */
+function takeNext(waiting: WaitingAppend[], round: PlannedAppend[], room: Room): boolean {
+  const [next] = waiting
+  if (!next || room.full || room.appends === batchSize) return false
+  const { resolve, reject } = next
+  try {
+    const work = next.work()
+    for (const message of work.messages) room.units += unitsOf(message)
+    room.full = room.appends > 0 && room.units > batchUnits
+    if (room.full) return false
+    room.appends += 1
+    round.push({ work, resolve, reject })
+  } catch (error) {
+    reject(error)
   }
-  return rounds
+  waiting.shift()
+  return true
 }
 
 /** The first of `waiting` that one batch can hold; at least one, however large it is. */
-function fitting<Work, Result>(
-  waiting: readonly Waiting<Work, Result>[],
-  unitsOfWork: (work: Work) => number,
-): Waiting<Work, Result>[] {
+function fitting(waiting: readonly WaitingCheckpoint[]): WaitingCheckpoint[] {
   let units = 0
-  const beyond = waiting.findIndex(({ work }, place) => {
-    units += unitsOfWork(work)
+  const beyond = waiting.findIndex(({ work: { text, reasoning } }, place) => {
+    units += text.length + reasoning.length
     return place > 0 && units > batchUnits
   })
   return waiting.slice(0, beyond === -1 ? undefined : beyond)
