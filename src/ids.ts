@@ -11,7 +11,7 @@ const prefixes = {
 } as const
 
 export function newId(kind: keyof typeof prefixes): string {
-  return `${prefixes[kind]}_${Bun.randomUUIDv7("hex").replace(/-/g, "")}`
+  return `${prefixes[kind]}_${Bun.randomUUIDv7("buffer").toHex()}`
 }
 
 /** Of the answer that a turn may give: known with the turn's own, so that deltas can name it before it is written (store/branch.ts). */
