@@ -180,6 +180,9 @@ function appendOf(
   if (change.stop_turn !== undefined) append.stop_turn = change.stop_turn
   if (change.drop_turns !== undefined) append.drop_turns = change.drop_turns
   if (question !== undefined) append.answer_input = { id: question, message_id }
+  const { base_seq, after } = append.guard
+  if (policy === "enqueue" && message.follows === "head" && base_seq === undefined && after === undefined)
+    append.plain = true
   return { append, plan, message }
 }
 

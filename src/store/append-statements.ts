@@ -1,13 +1,13 @@
 // Appends as statements: many appends, of different chats, take one statement per table, however many they are.
 import type { InStatement } from "@libsql/client"
 import type { Append } from "./append.ts"
-import { insertEvents } from "./event-step.ts"
+import { insertFirstEvents, insertLaterEvents } from "./event-steps.ts"
 import { threadStatements } from "./graph-statements.ts"
 import { answerInputs, closeInputs, insertInputs } from "./input-steps.ts"
 import { deleteMessages, editMessages, insertMessages } from "./message-steps.ts"
 import { countRatings, forgetEdits, rateMessages, tellRatings, unaskQuestions } from "./rating-steps.ts"
 import { updateSessions } from "./session-step.ts"
-import { accepted, type MakeStatement, none, type StepOf, step } from "./step.ts"
+import { accepted, type Group, type MakeStatement, none, type StepOf, step } from "./step.ts"
 import { claimTurns, dropTurns, endTurns, insertTurns, mergeTurns, stopTurns } from "./turn-steps.ts"
 
 // What a graph kept of a chat goes with it (handlers/graph/position.ts: each turn has a thread of its own).
@@ -19,7 +19,8 @@ const goneChats: Omit<StepOf<Append>, "sql"> = {
 
 // In this order.
 const steps = {
-  events: insertEvents,
+  events: insertFirstEvents,
+  later_events: insertLaterEvents,
   messages: insertMessages,
   end: endTurns,
   stop: stopTurns,
@@ -44,10 +45,10 @@ const steps = {
 
 export type Step = keyof typeof steps
 
-/** The statements of one batch. No two appends may be of the same session: numbers and guards count on it. */
-export function appendStatements(batch: readonly Append[]): { step: Step; statement: InStatement }[] {
+/** The statements of one batch. No two groups may be of the same session: numbers and guards count on it. */
+export function appendStatements(groups: readonly Group[]): { step: Step; statement: InStatement }[] {
   return (Object.entries(steps) as [Step, MakeStatement][]).flatMap(([step, make]) => {
-    const statement = make(batch)
+    const statement = make(groups)
     return statement ? [{ step, statement }] : []
   })
 }

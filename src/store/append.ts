@@ -76,6 +76,11 @@ export interface Guard {
 
 export interface Append {
   readonly session_id: string
+  /**
+   * It is a question at the end of the line and nothing else: one event, a message that follows the head, its turn, `head` and
+   * `lifecycle` of the session, and of guards `open`, `once` and `max_open_turns`. Several of these in a row are one change.
+   */
+  readonly plain?: true
   readonly trace_id: string
   readonly create_time: string
   readonly guard: Guard

@@ -1,8 +1,8 @@
-// What came of an append, as its statements tell it.
+// What came of appends, as their statements tell it.
 import type { Row } from "@libsql/client"
 import type { Counters } from "../protocol/session.ts"
-import type { Append } from "./append.ts"
 import type { Step } from "./append-statements.ts"
+import type { Group } from "./step.ts"
 
 export interface Appended {
   /** Places of the append's events, in order. Empty: a guard did not hold, and nothing happened. */
@@ -17,29 +17,34 @@ export interface Appended {
   readonly counters?: Counters
 }
 
-/** Of each append of a round, from the rows that its steps gave back. */
-export function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (append: Append) => Appended {
+/** Of each append of a group, from the rows that the steps of its round gave back. Undefined: a guard did not hold. */
+export function appendedOf(rows: ReadonlyMap<Step, readonly Row[]>): (group: Group) => Appended[] | undefined {
   const by = (step: Step, key: string) => new Map(rows.get(step)?.map((row) => [row[key], row]))
   const sessions = by("sessions", "id")
   const messages = by("messages", "id")
-  const turns = by("turns", "session_id")
+  const turns = by("turns", "id")
   const claims = by("claims", "session_id")
   const counted = by("counters", "id")
-  return ({ session_id, events, messages: said }) => {
-    const session = sessions.get(session_id)
-    if (!session) return { seqs: [] }
-    const first = Number(session.last_seq) - events.length + 1
-    const seqs = events.map((_, place) => first + place)
-    const [turn, claimed, counters] = [turns, claims, counted].map((step) => step.get(session_id))
-    const follower = said.find(({ follows }) => follows !== undefined)
-    const reply_to = follower && messages.get(follower.id)?.reply_to
-    return {
-      seqs,
-      ...(reply_to === undefined ? {} : { reply_to: reply_to === null ? null : String(reply_to) }),
-      ...(turn ? { turn_state: turn.state === "running" ? "running" : "queued" } : {}),
-      ...(claimed ? { claimed: String(claimed.id) } : {}),
-      ...(counters ? { counters: countersOf(counters) } : {}),
-    }
+  return (group) => {
+    const { session_id } = group[0]
+    const last_seq = sessions.get(session_id)?.last_seq
+    if (last_seq === undefined) return undefined
+    let first = Number(last_seq) - group.reduce((count, { events }) => count + events.length, 0) + 1
+    return group.map(({ events, messages: said, new_turn }) => {
+      const from = first
+      first += events.length
+      const follower = said.find(({ follows }) => follows !== undefined)
+      const reply_to = follower && messages.get(follower.id)?.reply_to
+      const turn = new_turn && turns.get(new_turn.id)
+      const [claimed, counters] = [claims.get(session_id), counted.get(session_id)]
+      return {
+        seqs: events.map((_, place) => from + place),
+        ...(reply_to === undefined ? {} : { reply_to: reply_to === null ? null : String(reply_to) }),
+        ...(turn ? { turn_state: turn.state === "running" ? "running" : "queued" } : {}),
+        ...(claimed ? { claimed: String(claimed.id) } : {}),
+        ...(counters ? { counters: countersOf(counters) } : {}),
+      }
+    })
   }
 }
 

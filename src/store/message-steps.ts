@@ -1,21 +1,30 @@
 // What appends do to the messages of their chats.
 import type { Append, NewMessage } from "./append.ts"
-import { accepted, none, step } from "./step.ts"
+import { accepted, type Group, none, step } from "./step.ts"
 
 interface Item {
   readonly message: NewMessage
-  /** Of its event, among those of its append. */
+  readonly follows: NewMessage["follows"] | undefined
+  readonly reply_to: string | null
+  /** Of its event, among those of its group. */
   readonly place: number
 }
 
-function itemsOf({ messages, events }: Append): Item[] {
-  return messages
-    .map((message) => ({ message, place: events.findIndex((event) => isOf(event, message)) }))
-    .filter(({ place }) => place >= 0)
-}
-
-function isOf({ kind, ref }: Append["events"][number], { id }: NewMessage): boolean {
-  return ref === id && (kind === "message" || kind === "result")
+function itemsOf(append: Append, group: Group): Item[] {
+  const at = group.indexOf(append)
+  // Behind others of its group it follows the question before it, whose turn is open: its answer is still to come.
+  const before = group[at - 1]?.new_turn?.answer_id
+  const items: Item[] = []
+  for (const message of append.messages) {
+    const event = append.events.findIndex(
+      ({ kind, ref }) => ref === message.id && (kind === "message" || kind === "result"),
+    )
+    const { follows, reply_to } = message
+    if (event === -1) continue
+    if (before === undefined) items.push({ message, follows, reply_to, place: event })
+    else items.push({ message, follows: undefined, reply_to: before, place: at + event })
+  }
+  return items
 }
 
 // The answer that the conversation has come to, given or still to come: of the turn that is open for the question in `head`
@@ -41,8 +50,8 @@ export const insertMessages = step<Item>({
     source: ({ message }) => message.source || null,
     turn_id: ({ message }) => message.turn_id,
     client_id: ({ message }) => message.client_id,
-    reply_to: ({ message }) => message.reply_to,
-    follows: ({ message }) => message.follows,
+    reply_to: ({ reply_to }) => reply_to,
+    follows: ({ follows }) => follows,
     liked: ({ message }) => message.liked || null,
     usage: ({ message }) => message.usage,
     create_time: ({ message }) => message.create_time,

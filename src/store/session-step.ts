@@ -1,6 +1,6 @@
 // What an append changes on its session: its place in the log, its state, and what it says itself.
 import type { Append } from "./append.ts"
-import { step } from "./step.ts"
+import { none, step } from "./step.ts"
 
 /** In a list, so that none and not said are two things. */
 function listed(value: string | null | undefined): [string | null] | undefined {
@@ -12,19 +12,20 @@ function listed(value: string | null | undefined): [string | null] | undefined {
  * long as one of its turns is, whatever ended just now; and it waits for input for as long as a question is open, also when a
  * turn between did not ask it.
  */
-export const updateSessions = step<Append>({
-  items: (append) => [append],
+export const updateSessions = step<{ append: Append; place: number }>({
+  // Of a group the last has the last word.
+  items: (append, group) => (append === group.at(-1) ? [{ append, place: group.length - 1 }] : none),
   columns: {
-    session_id: ({ session_id }) => session_id,
-    create_time: ({ create_time }) => create_time,
-    more: ({ events }) => events.length - 1 || null,
-    state: ({ session }) => session?.state,
-    lifecycle: ({ session }) => session?.lifecycle,
-    head: ({ session }) => listed(session?.head),
-    head_from: ({ session }) => session?.head_from,
-    topic: ({ session }) => listed(session?.topic),
-    logo: ({ session }) => listed(session?.logo),
-    deleted_at: ({ session }) => session?.deleted_at,
+    session_id: ({ append }) => append.session_id,
+    create_time: ({ append }) => append.create_time,
+    more: ({ append: { events }, place }) => place + events.length - 1 || null,
+    state: ({ append: { session } }) => session?.state,
+    lifecycle: ({ append: { session } }) => session?.lifecycle,
+    head: ({ append: { session } }) => listed(session?.head),
+    head_from: ({ append: { session } }) => session?.head_from,
+    topic: ({ append: { session } }) => listed(session?.topic),
+    logo: ({ append: { session } }) => listed(session?.logo),
+    deleted_at: ({ append: { session } }) => session?.deleted_at,
   },
   sql: `update sessions set last_seq = sessions.last_seq + 1 + coalesce(a.more, 0), update_time = a.create_time,
   state = case when sessions.state = 'ended' or a.state = 'ended' then 'ended'

@@ -8,14 +8,17 @@ import { jsonParameter } from "./json.ts"
 export type Columns<Item> = Readonly<Record<string, (item: Item) => unknown>>
 
 export interface StepOf<Item> {
-  /** What an append has for it. Nothing of any append in a batch: the step is left out. */
-  items(append: Append): readonly Item[]
+  /** What an append has for it, and nothing of any append in a batch: the step is left out. `group`: see `Group`. */
+  items(append: Append, group: Group): readonly Item[]
   readonly columns: Columns<Item>
   /** `a` has a row for each item. `given`: the columns that any item has something in. */
   readonly sql: string | ((given: ReadonlySet<string>) => string)
 }
 
-export type MakeStatement = (batch: readonly Append[]) => InStatement | undefined
+/** Appends that happen all or none: one of a chat, or several in a row that are `plain`. */
+export type Group = readonly [Append, ...Append[]]
+
+export type MakeStatement = (groups: readonly Group[]) => InStatement | undefined
 
 /** For appends that have nothing for a step. */
 export const none: readonly never[] = []
@@ -30,9 +33,9 @@ export const accepted = `from a
 
 export function step<Item>({ items: itemsOf, columns, sql }: StepOf<Item>): MakeStatement {
   const all = Object.entries(columns)
-  return (batch) => {
+  return (groups) => {
     const items: Item[] = []
-    for (const append of batch) for (const item of itemsOf(append)) items.push(item)
+    for (const group of groups) for (const append of group) for (const item of itemsOf(append, group)) items.push(item)
     if (items.length === 0) return
     // What no item has is null without being looked for, which would take JSON.stringify (Bun 1.4) four times as long.
     const taken = all.filter(([, take]) => items.some((item) => (take(item) ?? null) !== null))

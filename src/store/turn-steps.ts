@@ -52,8 +52,9 @@ from (select a.* ${accepted}) j where turns.id = j.id`,
 })
 
 /** The idle chat's new turn is running at once: one commit, not two, between a question and the bot. */
-export const insertTurns = step<{ append: Append; turn: NonNullable<Append["new_turn"]> }>({
-  items: (append) => (append.new_turn ? [{ append, turn: append.new_turn }] : none),
+export const insertTurns = step<{ append: Append; turn: NonNullable<Append["new_turn"]>; place: number }>({
+  items: (append, group) =>
+    append.new_turn ? [{ append, turn: append.new_turn, place: group.indexOf(append) }] : none,
   columns: {
     session_id: ({ append }) => append.session_id,
     trace_id: ({ append }) => append.trace_id,
@@ -65,17 +66,19 @@ export const insertTurns = step<{ append: Append; turn: NonNullable<Append["new_
     language: ({ turn }) => turn.language,
     instance: ({ turn }) => turn.instance,
     lease_expires_at: ({ turn }) => turn.lease_expires_at,
+    // Behind others of its group it waits.
+    place: ({ place }) => place || null,
   },
   // `materialized`: else it is looked for six times whether the chat is idle.
-  sql: `, n as materialized (select a.*, v.seq,
-  not exists (select 1 from turns t where t.session_id = s.id and t.state in ('queued', 'running')) as idle ${accepted})
+  sql: `, n as materialized (select a.*, v.seq + coalesce(a.place, 0) as seq,
+  a.place is null and not exists (select 1 from turns t where t.session_id = s.id and t.state in ('queued', 'running')) as idle ${accepted})
 insert into turns (id, session_id, message_id, merged, seq, answer_id, language, trace_id, create_time,
   state, instance, lease_expires_at, generation, attempts, start_time)
 select n.id, n.session_id, n.message_id, n.merged, n.seq, n.answer_id, n.language, n.trace_id, n.create_time,
   case when n.idle then 'running' else 'queued' end, case when n.idle then n.instance end,
   case when n.idle then n.lease_expires_at end, n.idle, n.idle, case when n.idle then n.create_time end
 from n
-returning session_id, state`,
+returning id, state`,
 })
 
 /** The next in line is taken. */

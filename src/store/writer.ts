@@ -75,17 +75,22 @@ export class Writer {
 
   /** In the chats of `untold` something was appended, and nobody knows yet. */
   #take(untold: ReadonlySet<string> = new Set()): Batch {
-    const rounds = this.#appends.take(untold)
+    const lines = this.#appends.take(untold)
     const checkpoints = fitting([...this.#checkpoints.values().take(batchSize)])
     for (const { work } of checkpoints) this.#checkpoints.delete(work.turn_id)
-    return new Batch(rounds, checkpoints)
+    return new Batch(lines, checkpoints)
   }
 
   /** Resolves when the database has answered, with what tells those who wait. */
   async #perform(batch: Batch): Promise<() => void> {
     try {
-      const results = await this.#db.client.batch([...batch.statements], "write")
-      return () => batch.settle(results)
+      const results = await this.#db.client.batch(batch.statements, "write")
+      const alone = batch.refusedTogether(results)
+      const told = alone && (await this.#perform(alone))
+      return () => {
+        batch.settle(results)
+        told?.()
+      }
     } catch (error) {
       // Unless the database is out of reach, one of them is to blame: let it fail alone.
       if (batch.size === 1 || !isStatementFault(error)) batch.reject(storeError(error))

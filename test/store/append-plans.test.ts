@@ -81,10 +81,11 @@ async function everyStep(): Promise<Append> {
 
 test("no statement of an append, nor of a checkpoint, reads more the longer the log is", async () => {
   await using db = await openTestDatabase()
-  const statements = appendStatements([await everyStep()])
+  const statements = appendStatements([[await everyStep()]])
   expect(statements.map(({ step }) => step)).toEqual([
     ...([
       "events",
+      "later_events",
       "messages",
       "end",
       "stop",
@@ -187,9 +188,9 @@ test("recovery looks at turns that are open, not at all there ever were", async 
 test("appends that carry what a text needs take no step more than needed", async () => {
   await using db = await openTestDatabase()
   const chat = await openChat(db)
-  const stepsOf = (append: Append) => appendStatements([append]).map(({ step }) => step)
+  const stepsOf = (append: Append) => appendStatements([[append]]).map(({ step }) => step)
   expect(stepsOf(appendOf(chat))).toEqual(["events", "sessions"])
   expect(stepsOf(questionOf(chat))).toEqual(["events", "messages", "turns", "sessions"])
   const turn = { id: newId("turn"), answer_id: newId("message") }
-  expect(stepsOf(endOf(chat, turn))).toEqual(["events", "messages", "end", "sessions"])
+  expect(stepsOf(endOf(chat, turn))).toEqual(["events", "later_events", "messages", "end", "sessions"])
 })

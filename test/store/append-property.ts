@@ -122,7 +122,7 @@ function appendFor(act: (typeof acts)[number], pick: number, session: Session, m
       const client_id = act === "resend" ? (one(known)?.once.split(" ")[1] ?? newId("chat")) : newId("chat")
       const guard = { once: { user_id: 1, client_id }, open: true, max_open_turns: 1 + (pick % 6) } as const
       const question = questionOf(session, { guard }, { client_id })
-      return { ...question, session: { lifecycle: "active", head: question.new_turn.message_id } }
+      return { ...question, plain: true, session: { lifecycle: "active", head: question.new_turn.message_id } }
     }
     case "repeat": {
       const message = messageOf(session, { id: one(model.messages)?.id ?? newId("message") })
