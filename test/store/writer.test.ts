@@ -2,10 +2,12 @@
 import { expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { ChatError } from "../../src/errors.ts"
+import type { Session } from "../../src/protocol/session.ts"
+import type { Append } from "../../src/store/append.ts"
 import type { Appended } from "../../src/store/appended.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything, openTestDatabase, watched } from "../support/database.ts"
-import { appendOf, messageOf, openChat, questionOf } from "./appends.ts"
+import { appendOf, messageOf, openChat, questionOf, time } from "./appends.ts"
 
 async function scene() {
   const files = await openTestDatabase()
@@ -68,6 +70,69 @@ test("[P4.1] the appends of one chat keep their order and leave no hole, sixteen
   const { messages } = await everything(it.db)
   const stored = messages?.toSorted((a, b) => Number(a.seq) - Number(b.seq)).map(({ message }) => message)
   expect(stored).toEqual(texts)
+})
+
+/** As a text of a person is asked for. */
+function plain(session: Session, client_id: string, max_open_turns = 100, create_time = time) {
+  const guard = { open: true, once: { user_id: 1, client_id }, max_open_turns } as const
+  const asked = questionOf(session, { guard, create_time, plain: true }, { client_id, create_time })
+  return { ...asked, session: { lifecycle: "active", head: asked.new_turn.message_id } } satisfies Append
+}
+
+test("[P4.1] [P6.12] questions of a chat that come at once are one change, and each is kept as if it had come alone", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  const at = ["2026-01-01T00:00:00.001Z", "2026-01-01T00:00:00.002Z", "2026-01-01T00:00:00.003Z"]
+  const asked = at.map((create_time, place) => plain(chat, `c${place}`, 100, create_time))
+  const appended = await Promise.all(asked.map((question) => it.writer.append(question)))
+  const [first, second, third] = asked.map(({ new_turn }) => new_turn)
+  expect(appended).toEqual([
+    { seqs: [1], turn_state: "running", reply_to: null },
+    { seqs: [2], turn_state: "queued", reply_to: first?.answer_id ?? "" },
+    { seqs: [3], turn_state: "queued", reply_to: second?.answer_id ?? "" },
+  ])
+  // The first event, the others, messages, turns, and the session once.
+  expect(it.db.batches.map((statements) => statements.length)).toEqual([5])
+  const { events, turns, sessions } = await everything(it.db)
+  expect(events?.map(({ seq, create_time }) => [seq, create_time])).toEqual(at.map((time, place) => [place + 1, time]))
+  expect(turns?.map(({ seq, state, generation }) => [seq, state, generation])).toEqual([
+    [1, "running", 1],
+    [2, "queued", 0],
+    [3, "queued", 0],
+  ])
+  expect(sessions).toMatchObject([
+    { last_seq: 3, head: third?.message_id, update_time: at[2], state: "running", lifecycle: "active" },
+  ])
+})
+
+test("[P3.3] a question that was asked before is refused alone, also when it comes with others", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  await it.writer.append(plain(chat, "known"))
+  const ids = ["a", "known", "b", "a", "c"]
+  const after = it.writer.append(appendOf(chat))
+  const appended = await Promise.all(ids.map((id) => it.writer.append(plain(chat, id))))
+  expect(appended.map(({ seqs }) => seqs)).toEqual([[3], [], [4], [], [5]])
+  expect((await after).seqs).toEqual([2])
+  const { messages } = await everything(it.db)
+  expect(messages?.map(({ client_id, seq }) => [client_id, seq])).toEqual([
+    ["known", 1],
+    ["a", 3],
+    ["b", 4],
+    ["c", 5],
+  ])
+})
+
+test("[P6.3] of questions that come at once as many are taken as may wait, in order, before what came after them", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  const asking = ["a", "b", "c", "d", "e"].map((id) => it.writer.append(plain(chat, id, 2)))
+  const after = it.writer.append(appendOf(chat))
+  expect((await Promise.all(asking)).map(({ seqs }) => seqs)).toEqual([[1], [2], [3], [], []])
+  expect((await after).seqs).toEqual([4])
 })
 
 test("an append that is made of what came of those before waits for their commit; those that are not share its batch", async () => {
