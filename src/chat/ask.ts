@@ -43,12 +43,14 @@ export async function ask(
   question?: string,
 ): Promise<Accepted> {
   const { chat } = incoming
-  const { promise: through, resolve: leave } = Promise.withResolvers<void>()
+  let through: PromiseWithResolvers<void> | undefined
   try {
     for (let tried = 1; ; tried++) {
-      for (let other = overtaken.get(chat); other && other !== through; other = overtaken.get(chat)) await other
+      for (let other = overtaken.get(chat); other && other !== through?.promise; other = overtaken.get(chat))
+        await other
       if (tried > 1) {
-        overtaken.set(chat, through)
+        through ??= Promise.withResolvers<void>()
+        overtaken.set(chat, through.promise)
         await chat.fill()
       }
       const { done, plan, guard } = await commit(deps, incoming, message, question, tried)
@@ -59,8 +61,8 @@ export async function ask(
       if (tried === tries) throw new ChatError("busy")
     }
   } finally {
-    if (overtaken.get(chat) === through) overtaken.delete(chat)
-    leave()
+    if (through && overtaken.get(chat) === through.promise) overtaken.delete(chat)
+    through?.resolve()
   }
 }
 

@@ -7,6 +7,7 @@ import {
   FileId,
   InputId,
   isText,
+  isTooDeep,
   Json,
   MessageId,
   notText,
@@ -14,6 +15,7 @@ import {
   Text,
   TraceId,
   TurnId,
+  tooDeep,
 } from "./ids.ts"
 import { ForeignFile } from "./message.ts"
 
@@ -38,6 +40,13 @@ const said = {
  */
 const reply_to = MessageId.nullable().optional()
 
+/** `Json` in a schema that does not contain itself: with one that does, zod looks for cycles in all that is said. */
+const Answer = z
+  .custom<Json>((value) => Json.safeParse(value).success, {
+    error: ({ input }) => (isTooDeep(input) ? tooDeep.message : undefined),
+  })
+  .refine(holdsText, notText)
+
 export const SaidText = z.object({ kind: z.literal("text"), text: Text.min(1), reply_to, ...said })
 export const SaidFile = z.object({
   kind: z.literal("file"),
@@ -55,7 +64,7 @@ export const SaidInput = z.object({
   kind: z.literal("input"),
   /** Which question; the open one when left out. */
   input_id: InputId.optional(),
-  answer: Json.refine(holdsText, notText),
+  answer: Answer,
   ...said,
 })
 

@@ -12,9 +12,11 @@ export const Text = z.string().refine(isText, notText)
 /** Levels. SQLite takes apart JSON of 1,000, and one value beyond that fails everybody's batch. */
 const deepest = 100
 
+export const tooDeep = { message: "must not be nested so deeply" }
+
 /** Any JSON that is not nested too deeply; looked at first, since reading what nests without end overflows the stack. */
 export const Json = z.preprocess((value, context) => {
-  if (isTooDeep(value)) context.addIssue({ code: "custom", message: "must not be nested so deeply" })
+  if (isTooDeep(value)) context.addIssue({ code: "custom", ...tooDeep })
   return value
 }, z.json())
 export type Json = z.infer<typeof Json>

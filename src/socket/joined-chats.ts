@@ -73,7 +73,9 @@ export class JoinedChats {
 
   /** The session of a chat that it has joined, after joining it if need be (P5.1). */
   async sessionOf(chat_id: string, trace_id: string): Promise<string> {
-    if (!this.isJoined(chat_id)) await this.join(chat_id, { trace_id })
+    const known = this.#known(chat_id)
+    if (known?.joined) return known.session_id
+    await this.join(chat_id, { trace_id })
     return (await this.#find(chat_id)).session_id
   }
 
