@@ -2,9 +2,10 @@
 import { type Cancel, delay } from "../clock.ts"
 import type { OpenTurn } from "../protocol/turn.ts"
 import type { TurnRow } from "../store/schema.ts"
-import { renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../store/turns.ts"
+import { type TakeOver, takeOver, takeStranded, turnById } from "../store/turns.ts"
 import type { CommandEffect } from "./commands.ts"
 import { draftOf, heldTurn } from "./held-turn.ts"
+import { keepLeases, leaseFor, renewEvery } from "./leases.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import type { ManagerDeps } from "./manager-deps.ts"
@@ -16,8 +17,6 @@ import { endTurn, outcomeOfLost } from "./turn-end.ts"
 import { limitsOf } from "./turn-limits.ts"
 import { untilStored } from "./until-stored.ts"
 
-const leaseFor = 15_000
-const renewEvery = 5_000
 /** How long a shutdown waits for the store, in milliseconds. */
 const storeWithin = 5_000
 
@@ -190,12 +189,11 @@ export class TurnRunner {
 
   async #keepLeases(): Promise<void> {
     const { db, instance, clock, chats, log } = this.#deps
+    const deps = { db, instance, clock, hurry: this.#closing.signal }
     try {
       // Those that ran before the renewal: one that starts meanwhile is not in its answer and is ours all the same.
       const ran = [...chats].flatMap(({ running }) => running ?? [])
-      const held = new Set(
-        await renewLeases(db, instance, [...ran.map(({ turn_id }) => turn_id), ...this.#taken], clock.now() + leaseFor),
-      )
+      const held = await keepLeases(deps, [...ran.map(({ turn_id }) => turn_id), ...this.#taken])
       for (const running of ran) if (!held.has(running.turn_id)) running.stop("deposed")
       // A drain waits for it: what is taken in this moment is put back.
       if (!this.#draining) await this.expect(this.#takeOver(false))
