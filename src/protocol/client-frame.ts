@@ -40,8 +40,11 @@ const said = {
  */
 const reply_to = MessageId.nullable().optional()
 
-/** `Json` in a schema that does not contain itself: with one that does, zod looks for cycles in all that is said. */
-const Answer = z
+/** What answers a question of the bot. */
+export const Answer = Json.refine(holdsText, notText)
+
+/** The same in a schema that does not contain itself: with one that does, zod looks for cycles in all that is said. */
+const AnswerInFrame = z
   .custom<Json>((value) => Json.safeParse(value).success, {
     error: ({ input }) => (isTooDeep(input) ? tooDeep.message : undefined),
   })
@@ -64,7 +67,7 @@ export const SaidInput = z.object({
   kind: z.literal("input"),
   /** Which question; the open one when left out. */
   input_id: InputId.optional(),
-  answer: Answer,
+  answer: AnswerInFrame,
   ...said,
 })
 

@@ -1,6 +1,6 @@
 // The bots' questions over REST: to list them, to answer them, and to let somebody answer one by a link (P6.15).
 import { z } from "zod"
-import { SaidInput } from "./client-frame.ts"
+import { Answer } from "./client-frame.ts"
 import { Fields } from "./form.ts"
 import { ChatId, ClientId, InputId, Json, MessageId, Seq, SessionId, Timestamp, TurnId } from "./ids.ts"
 import { lang, ofUsers, owned, page, pageOf, route, SessionRef } from "./route.ts"
@@ -28,7 +28,7 @@ export const InputItem = z
 export type InputItem = z.infer<typeof InputItem>
 
 export const AnswerInput = z.object({
-  answer: SaidInput.shape.answer.describe("An object with the fields' keys; of a question without fields, any JSON."),
+  answer: Answer.describe("An object with the fields' keys; of a question without fields, any JSON."),
   client_id: ClientId.exactOptional().describe("As the `id` of a frame: the same one is the same answer, for ever."),
 })
 export const LinkInput = z.object({

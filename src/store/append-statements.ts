@@ -11,7 +11,9 @@ import { accepted, type Group, type MakeStatement, none, type StepOf, step } fro
 import { claimTurns, dropTurns, endTurns, insertTurns, mergeTurns, stopTurns } from "./turn-steps.ts"
 
 // What a graph kept of a chat goes with it (handlers/graph/position.ts: each turn has a thread of its own).
-const threadsGone = threadStatements(`select t.id ${accepted} join turns t on t.session_id = s.id`)
+const threadsGone =
+  threadStatements(`select t.id ${accepted} join turns t on t.session_id = s.id and t.state in ('queued', 'running')
+  union all select e.ref ${accepted} join events e on e.session_id = s.id and e.kind = 'end'`)
 const goneChats: Omit<StepOf<Append>, "sql"> = {
   items: (append) => (append.session?.deleted_at === undefined ? none : [append]),
   columns: { session_id: ({ session_id }) => session_id },

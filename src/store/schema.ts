@@ -150,7 +150,7 @@ export const turns = sqliteTable(
     end_time: text(),
   },
   (table) => [
-    index("turns_order").on(table.session_id, table.seq),
+    // The others of a chat are found by the events that tell of their end: an entry here for each is one page more to write.
     index("turns_open").on(table.session_id, table.seq).where(isOpen),
     index("turns_leases").on(table.lease_expires_at).where(isRunning),
   ],

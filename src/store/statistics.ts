@@ -3,9 +3,9 @@ import { and, count, eq, gte, isNull, lt, type SQL, sql } from "drizzle-orm"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 import type { Statistics, UsageSum } from "../protocol/rest-statistics.ts"
 import { ChatType, Lifecycle, SessionState } from "../protocol/session.ts"
-import { TurnState } from "../protocol/turn.ts"
+import { TurnEnd } from "../protocol/turn.ts"
 import type { Database } from "./database.ts"
-import { messages, sessions, turns } from "./schema.ts"
+import { events, messages, sessions, turns } from "./schema.ts"
 import { ownSessions, type SessionsOf } from "./sessions.ts"
 
 /** Times are ISO 8601 in UTC with milliseconds, of the `create_time` of what is counted; `since` is included, `until` is not. */
@@ -27,7 +27,7 @@ export function chosenBy(filter: StatisticsFilter, created: SQLiteColumn): SQL |
 export async function readStatistics(db: Database, filter: StatisticsFilter): Promise<Statistics> {
   const chosen = (created: SQLiteColumn) => chosenBy(filter, created)
   // One pass each, without GROUP BY, which would sort.
-  const [[ofSessions], [ofMessages], [ofTurns]] = await db.orm.batch([
+  const [[ofSessions], [ofMessages], [ofOpen], [ofEnded]] = await db.orm.batch([
     db.orm.select(sessionCounts).from(sessions).where(chosen(sessions.create_time)),
     db.orm
       .select(messageCounts)
@@ -35,13 +35,27 @@ export async function readStatistics(db: Database, filter: StatisticsFilter): Pr
       .crossJoin(messages)
       .where(and(chosen(messages.create_time), eq(messages.session_id, sessions.id), isNull(messages.deleted_at))),
     db.orm
-      .select(turnCounts)
+      .select(countEach(turns.state, openStates))
       .from(sessions)
       .crossJoin(turns)
-      .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id))),
+      .where(and(chosen(turns.create_time), eq(turns.session_id, sessions.id), isOpen)),
+    db.orm
+      .select(countEach(turns.state, TurnEnd.options))
+      .from(sessions)
+      .crossJoin(events)
+      .crossJoin(turns)
+      .where(
+        and(
+          chosen(turns.create_time),
+          eq(events.session_id, sessions.id),
+          eq(events.kind, "end"),
+          eq(turns.id, events.ref),
+        ),
+      ),
   ])
-  if (!ofSessions || !ofMessages || !ofTurns) throw new Error("an aggregate gives one row")
-  return { sessions: ofSessions, messages: ofMessages.messages, turns: ofTurns, usage: ofMessages.usage }
+  if (!ofSessions || !ofMessages || !ofOpen || !ofEnded) throw new Error("an aggregate gives one row")
+  const { messages: total, usage } = ofMessages
+  return { sessions: ofSessions, messages: total, turns: { by_state: { ...ofOpen, ...ofEnded } }, usage }
 }
 
 const sessionCounts = {
@@ -72,7 +86,9 @@ const messageCounts = {
   usage: usageSums,
 }
 
-const turnCounts = { by_state: countEach(turns.state, TurnState.options) }
+/** Among others that have a state: from the index of the few. */
+const isOpen = sql`${turns.state} in ('queued', 'running')`
+const openStates = ["queued", "running"] as const
 
 function countEach<K extends string>(column: SQLiteColumn, values: readonly K[]): Record<K, SQL<number>> {
   const each = values.map((value) => [value, countIf(eq(column, value))])

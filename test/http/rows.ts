@@ -1,6 +1,8 @@
 // Rows for tests: whole, unique, and overridable.
+import { eq, max } from "drizzle-orm"
 import type { Database } from "../../src/store/database.ts"
 import {
+  events,
   type InputRow,
   inputs,
   type MessageRow,
@@ -139,5 +141,18 @@ export async function insertInput(db: Database, session: SessionRow, over: Parti
 export async function insertTurn(db: Database, session: SessionRow, over: Partial<TurnRow> = {}): Promise<TurnRow> {
   const row = turnRow(session, over)
   await db.orm.insert(turns).values(row)
+  if (row.state !== "queued" && row.state !== "running") await insertEnd(db, row)
   return row
+}
+
+/** At some place that nobody has yet. */
+async function insertEnd(db: Database, { id, session_id, trace_id, create_time }: TurnRow): Promise<void> {
+  const [last] = await db.orm
+    .select({ seq: max(events.seq) })
+    .from(events)
+    .where(eq(events.session_id, session_id))
+  const seq = (last?.seq ?? 1000) + 1
+  await db.orm
+    .insert(events)
+    .values({ session_id, seq, kind: "end", ref: id, data: { turn_id: id }, trace_id, create_time })
 }
