@@ -1,5 +1,6 @@
 // One commit of many: its statements, and what their rows mean to those who wait.
 import type { InStatement, ResultSet, Row } from "@libsql/client"
+import { LibsqlError } from "@libsql/core/api"
 import type { Append } from "./append.ts"
 import { appendStatements, type Step } from "./append-statements.ts"
 import { type Appended, appendedOf } from "./appended.ts"
@@ -18,40 +19,52 @@ export type PlannedAppend = Waiting<Append, Appended>
 /** Appends of a chat, in order, that happen all or none. */
 export type PlannedGroup = readonly [PlannedAppend, ...PlannedAppend[]]
 
-/** At most one group of a chat: its guards and numbers hold after what the rounds before left. */
-interface Round {
-  readonly groups: readonly PlannedGroup[]
-  readonly steps: readonly Step[]
+/** At most one of a chat: its guards and numbers hold after what the rounds before left. */
+type Round = readonly PlannedGroup[]
+
+interface Made {
+  readonly statements: InStatement[]
+  /** Of each round. */
+  readonly steps: readonly (readonly Step[])[]
 }
 
 export class Batch {
-  readonly statements: InStatement[] = []
   /** Those that are appended to. */
   readonly sessions: ReadonlySet<string>
   readonly size: number
   readonly #rounds: readonly Round[]
   readonly #checkpoints: readonly WaitingCheckpoint[]
+  #made: Made | LibsqlError | null = null
 
   /** `lines`: the groups of each chat, in order. */
   constructor(lines: readonly (readonly PlannedGroup[])[], checkpoints: readonly WaitingCheckpoint[]) {
     this.sessions = new Set(lines.flatMap(([group]) => group?.[0].work.session_id ?? []))
-    this.#rounds = roundsOf(lines).map((groups) => ({ groups, steps: this.#add(groups) }))
+    this.#rounds = roundsOf(lines)
     this.#checkpoints = checkpoints
-    this.size = this.#rounds.reduce((sum, { groups }) => sum + groups.flat().length, checkpoints.length)
-    if (checkpoints.length > 0) this.statements.push(checkpointStatement(checkpoints.map(({ work }) => work)))
+    this.size = this.#appends.length + checkpoints.length
   }
 
-  #add(groups: readonly PlannedGroup[]): Step[] {
-    const made = appendStatements(groups.map(worksOf))
-    for (const { statement } of made) this.statements.push(statement)
-    return made.map(({ step }) => step)
+  get #appends(): PlannedAppend[] {
+    return this.#rounds.flatMap((round) => round.flat())
+  }
+
+  /** Makes the statements, once. Whether that was possible is told by `statements`. */
+  make(): void {
+    this.#made ??= madeOf(this.#rounds, this.#checkpoints)
+  }
+
+  /** Throws, as a database that refuses a statement, when one of the appends cannot be written. */
+  get statements(): InStatement[] {
+    this.make()
+    if (!this.#made || this.#made instanceof Error) throw this.#made
+    return this.#made.statements
   }
 
   /** Tells each what came of it, but for those that were refused together. `results`: of the statements. */
   settle(results: readonly ResultSet[]): void {
-    for (const { groups, rows } of this.#told(results)) {
+    for (const { round, rows } of this.#told(results)) {
       const appended = appendedOf(rows)
-      for (const group of groups) {
+      for (const group of round) {
         const each = appended(worksOf(group))
         if (!each && group.length > 1) continue
         for (const [place, { resolve }] of group.entries()) resolve(each?.[place] ?? { seqs: [] })
@@ -63,36 +76,48 @@ export class Batch {
 
   /** It may be for one of them alone, so that the others are to be tried without it: a batch of them, each for itself. */
   refusedTogether(results: readonly ResultSet[]): Batch | undefined {
-    const refused = this.#told(results).flatMap(({ groups, rows }) => {
+    const refused = this.#told(results).flatMap(({ round, rows }) => {
       const accepted = rows.get("sessions") ?? []
-      if (accepted.length === groups.length) return []
+      if (accepted.length === round.length) return []
       const ids = new Set(accepted.map(({ id }) => id))
-      return groups.filter((group) => group.length > 1 && !ids.has(group[0].work.session_id))
+      return round.filter((group) => group.length > 1 && !ids.has(group[0].work.session_id))
     })
     return refused.length > 0 ? new Batch(refused.map(alone), []) : undefined
   }
 
-  #told(results: readonly ResultSet[]): { groups: Round["groups"]; rows: ReadonlyMap<Step, readonly Row[]> }[] {
+  #told(results: readonly ResultSet[]): { round: Round; rows: ReadonlyMap<Step, readonly Row[]> }[] {
+    const stepsOf = this.#made && !(this.#made instanceof Error) ? this.#made.steps : []
     let first = 0
-    return this.#rounds.map(({ groups, steps }) => {
-      const rows = new Map(steps.map((step, place) => [step, results[first + place]?.rows ?? []]))
+    return this.#rounds.map((round, place) => {
+      const steps = stepsOf[place] ?? []
+      const rows = new Map(steps.map((step, at) => [step, results[first + at]?.rows ?? []]))
       first += steps.length
-      return { groups, rows }
+      return { round, rows }
     })
   }
 
   reject(error: unknown): void {
-    for (const { groups } of this.#rounds) for (const { reject } of groups.flat()) reject(error)
-    for (const { reject } of this.#checkpoints) reject(error)
+    for (const { reject } of [...this.#appends, ...this.#checkpoints]) reject(error)
   }
 
   /** Batches of one. */
   apart(): Batch[] {
-    const appends = this.#rounds.flatMap(({ groups }) => groups.flat())
     return [
-      ...appends.map((append) => new Batch([[[append]]], [])),
+      ...this.#appends.map((append) => new Batch([[[append]]], [])),
       ...this.#checkpoints.map((checkpoint) => new Batch([], [checkpoint])),
     ]
+  }
+}
+
+function madeOf(rounds: readonly Round[], checkpoints: readonly WaitingCheckpoint[]): Made | LibsqlError {
+  try {
+    const made = rounds.map((round) => appendStatements(round.map(worksOf)))
+    const statements = made.flatMap((steps) => steps.map(({ statement }) => statement))
+    if (checkpoints.length > 0) statements.push(checkpointStatement(checkpoints.map(({ work }) => work)))
+    return { statements, steps: made.map((steps) => steps.map(({ step }) => step)) }
+  } catch (cause) {
+    const error = cause instanceof Error ? cause : new Error(String(cause))
+    return new LibsqlError("what is appended cannot be written as JSON", "ARGS_INVALID", undefined, undefined, error)
   }
 }
 

@@ -58,17 +58,19 @@ export class Writer {
   }
 
   async #work(): Promise<void> {
-    let told = () => {}
-    for (let batch = this.#take(); batch.size > 0; ) {
+    let batch = this.#take()
+    let tell = () => {}
+    while (batch.size > 0) {
       const answer = this.#perform(batch)
       // The database does not wait for us: while this batch is under way, those of the one before hear what came of theirs, and
       // the next is made, if it is full already; else more may come.
-      told()
+      tell()
       const next = this.#appends.size >= batchSize ? this.#take(batch.sessions) : undefined
-      told = await answer
+      next?.make()
+      tell = await answer
       batch = next ?? this.#take(batch.sessions)
     }
-    told()
+    tell()
     this.#busy = false
     if (this.#appends.size > 0 || this.#checkpoints.size > 0) this.#wake()
   }
@@ -86,10 +88,10 @@ export class Writer {
     try {
       const results = await this.#db.client.batch(batch.statements, "write")
       const alone = batch.refusedTogether(results)
-      const told = alone && (await this.#perform(alone))
+      const tellAlone = alone && (await this.#perform(alone))
       return () => {
         batch.settle(results)
-        told?.()
+        tellAlone?.()
       }
     } catch (error) {
       // Unless the database is out of reach, one of them is to blame: let it fail alone.

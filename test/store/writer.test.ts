@@ -263,6 +263,43 @@ test("an append that breaks a rule of the tables fails alone, with `internal`; t
   expect(await it.writer.append(appendOf(second))).toEqual({ seqs: [1] })
 })
 
+test("an append that cannot be written as JSON fails alone, with `internal`, and the writer goes on", async () => {
+  await using it = await scene()
+  const [first, second, third] = await chats(it.db, 3)
+  if (!first || !second || !third) throw new Error("no chat")
+  const circle: Record<string, unknown> = {}
+  circle.circle = circle
+  const broken = appendOf(second, { events: [{ kind: "status", ref: null, data: circle }] })
+  const outcomes = [appendOf(first), broken, appendOf(third)].map((append) => codeOf(it.writer.append(append)))
+  expect(await Promise.all(outcomes)).toEqual(["fulfilled", "internal", "fulfilled"])
+  expect(await codeOf(it.writer.append(broken))).toBe("internal")
+  expect(await it.writer.append(appendOf(second))).toEqual({ seqs: [1] })
+})
+
+test.each([
+  [511, 256],
+  [512, 512],
+])(
+  "of %d that come at once %d are planned before the first batch is answered: a full batch is made meanwhile, for others more may come",
+  async (count, soon) => {
+    await using it = await scene()
+    const go = it.db.hold()
+    const sessions = await chats(it.db, count)
+    let planned = 0
+    const plan = (session: Session) => () => {
+      planned += 1
+      return appendOf(session)
+    }
+    const all = sessions.map((session) => it.writer.appendPlanned(session.id, plan(session), { informed: false }))
+    await it.db.held()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(planned).toBe(soon)
+    go()
+    expect(await Promise.all(all)).toEqual(sessions.map(() => ({ seqs: [1] })))
+    expect(it.db.batches).toHaveLength(2)
+  },
+)
+
 test("an append that breaks a rule fails with `internal` also when it is alone: trying again would not help", async () => {
   await using it = await scene()
   const [chat] = await chats(it.db, 1)
