@@ -59,13 +59,16 @@ export class Writer {
 
   async #work(): Promise<void> {
     let told = () => {}
+    let before: ReadonlySet<string> = new Set()
     for (let batch = this.#take(); batch.size > 0; ) {
       const answer = this.#perform(batch)
       // The database does not wait for us: while this batch is under way, those of the one before hear what came of theirs, and
       // the next is made, if it is full already; else more may come.
       told()
-      const next = this.#appends.size >= batchSize ? this.#take(batch.sessions) : undefined
+      // They hear of it when this here is through, and nobody knows until then.
+      const next = this.#appends.size >= batchSize ? this.#take(batch.sessions.union(before)) : undefined
       told = await answer
+      before = batch.sessions
       batch = next ?? this.#take(batch.sessions)
     }
     told()

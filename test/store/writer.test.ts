@@ -160,6 +160,24 @@ test("an append that is made of what came of those before waits for their commit
   expect(it.db.batches).toHaveLength(3)
 })
 
+test("an append that is made of what came of those before waits until that is known, also when many others wait with it", async () => {
+  await using it = await scene()
+  // Three batches: the second and the third are full, and the third is made while the second is under way.
+  const [chat, ...others] = await chats(it.db, 767)
+  if (!chat) throw new Error("no chat")
+  const known: number[] = []
+  const informed: number[][] = []
+  await Promise.all([
+    it.writer.append(appendOf(chat)).then(({ seqs }) => known.push(...seqs)),
+    it.writer.appendPlanned(chat.id, () => {
+      informed.push([...known])
+      return appendOf(chat)
+    }),
+    ...others.map((other) => it.writer.append(appendOf(other))),
+  ])
+  expect(informed).toEqual([[1]])
+})
+
 test("[P3.3] [P6.3] what is appended to a chat in one batch meets what was appended before it in the same", async () => {
   await using it = await scene()
   const [chat] = await chats(it.db, 1)
