@@ -89,11 +89,10 @@ export class Writer {
     try {
       const results = await this.#db.client.batch(batch.statements, "write")
       const alone = batch.refusedTogether(results)
-      const told = alone && (await this.#perform(alone))
-      return () => {
-        batch.settle(results)
-        told?.()
-      }
+      if (!alone) return () => batch.settle(results)
+      // The others need not wait for it, and those that came before in its chat hear of theirs first.
+      batch.settle(results)
+      return await this.#perform(alone)
     } catch (error) {
       // Unless the database is out of reach, one of them is to blame: let it fail alone.
       if (batch.size === 1 || !isStatementFault(error)) batch.reject(storeError(error))

@@ -125,6 +125,29 @@ test("[P3.3] a question that was asked before is refused alone, also when it com
   ])
 })
 
+test("[P2.4] of a chat's appends each hears of its own after those before it, also when one of those behind breaks a rule", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  const known = plain(chat, "known")
+  await it.writer.append(known)
+  const { message_id: id } = known.new_turn
+  const broken: Append = {
+    ...plain(chat, "other"),
+    messages: [messageOf(chat, { id })],
+    events: [{ kind: "message", ref: id, data: null }],
+  }
+  const asked = [appendOf(chat), plain(chat, "a"), plain(chat, "known"), broken, plain(chat, "b")]
+  const told: unknown[] = []
+  const note = (append: Append) =>
+    it.writer.append(append).then(
+      ({ seqs }) => told.push(seqs),
+      (error: unknown) => told.push(error instanceof ChatError && error.code),
+    )
+  await Promise.all(asked.map(note))
+  expect(told).toEqual([[2], [3], [], "internal", [4]])
+})
+
 test("[P6.3] of questions that come at once as many are taken as may wait, in order, before what came after them", async () => {
   await using it = await scene()
   const [chat] = await chats(it.db, 1)
