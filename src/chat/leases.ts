@@ -9,6 +9,8 @@ export const renewEvery = 5_000
 /** All at once, thousands held up everybody's messages for a tenth of a second. */
 const spreadOver = 2_000
 const atOnce = 100
+/** Each is a round trip, and the last of them has to come long before its leases are over. */
+const mostParts = 20
 
 export interface LeaseDeps {
   readonly db: Database
@@ -24,10 +26,11 @@ export async function keepLeases(
   ids: readonly string[],
 ): Promise<Set<string>> {
   const held = new Set<string>()
-  const pause = spreadOver / Math.ceil(ids.length / atOnce)
-  for (let from = 0; from < ids.length; from += atOnce) {
+  const size = Math.max(atOnce, Math.ceil(ids.length / mostParts))
+  const pause = spreadOver / Math.ceil(ids.length / size)
+  for (let from = 0; from < ids.length; from += size) {
     if (from > 0) await delay(clock, pause, hurry)
-    const some = ids.slice(from, from + atOnce)
+    const some = ids.slice(from, from + size)
     for (const id of await renewLeases(db, instance, some, clock.now() + leaseFor)) held.add(id)
   }
   return held

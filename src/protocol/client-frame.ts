@@ -48,6 +48,8 @@ const AnswerInFrame = z
   .custom<Json>((value) => Json.safeParse(value).success, {
     error: ({ input }) => (isTooDeep(input) ? tooDeep.message : undefined),
   })
+  // As it is read: without `__proto__`.
+  .transform((value) => Json.parse(value))
   .refine(holdsText, notText)
 
 export const SaidText = z.object({ kind: z.literal("text"), text: Text.min(1), reply_to, ...said })

@@ -48,9 +48,12 @@ export async function runningOf(db: Database, session_id: string): Promise<TurnR
   return first?.state === "running" ? first : undefined
 }
 
+/** When a lease is over that nobody has any more. */
+const letGo = 0
+
 /** Lets go of a turn that another instance may run on: its lease is over at once. */
 export async function releaseLease(db: Database, { id, generation }: Held): Promise<void> {
-  await db.orm.update(turns).set({ lease_expires_at: 0 }).where(held({ id, generation }))
+  await db.orm.update(turns).set({ lease_expires_at: letGo }).where(held({ id, generation }))
 }
 
 /** Puts a turn back that was taken and not begun: it is the first in line again. */
@@ -76,7 +79,10 @@ export function openTurnsQuery(db: Database, session_id: string) {
     .orderBy(asc(turns.seq))
 }
 
-/** Prolongs the leases of these turns of an instance, in one statement; returns the ids that it still holds. */
+/**
+ * Prolongs the leases of these turns of an instance, in one statement; returns the ids that it still holds. Those that it let
+ * go of since it was asked are not among them.
+ */
 export async function renewLeases(
   db: Database,
   instance: string,
@@ -86,7 +92,14 @@ export async function renewLeases(
   const rows = await db.orm
     .update(turns)
     .set({ lease_expires_at: expires_at })
-    .where(and(among(ids), eq(turns.instance, instance), sql`+${turns.state} = 'running'`))
+    .where(
+      and(
+        among(ids),
+        eq(turns.instance, instance),
+        sql`+${turns.state} = 'running'`,
+        sql`+${turns.lease_expires_at} <> ${letGo}`,
+      ),
+    )
     .returning({ id: turns.id })
   return rows.map(({ id }) => id)
 }

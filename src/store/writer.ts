@@ -59,15 +59,17 @@ export class Writer {
 
   async #work(): Promise<void> {
     let batch = this.#take()
+    let before: ReadonlySet<string> = new Set()
     let tell = () => {}
     while (batch.size > 0) {
       const answer = this.#perform(batch)
       // The database does not wait for us: while this batch is under way, those of the one before hear what came of theirs, and
-      // the next is made, if it is full already; else more may come.
+      // the next is made, if it is full already; else more may come. They hear of it when this here is through.
       tell()
-      const next = this.#appends.size >= batchSize ? this.#take(batch.sessions) : undefined
+      const next = this.#appends.size >= batchSize ? this.#take(batch.sessions.union(before)) : undefined
       next?.make()
       tell = await answer
+      before = batch.sessions
       batch = next ?? this.#take(batch.sessions)
     }
     tell()
@@ -88,11 +90,10 @@ export class Writer {
     try {
       const results = await this.#db.client.batch(batch.statements, "write")
       const alone = batch.refusedTogether(results)
-      const tellAlone = alone && (await this.#perform(alone))
-      return () => {
-        batch.settle(results)
-        tellAlone?.()
-      }
+      if (!alone) return () => batch.settle(results)
+      // The others need not wait for it, and those that came before in its chat hear of theirs first.
+      batch.settle(results)
+      return await this.#perform(alone)
     } catch (error) {
       // Unless the database is out of reach, one of them is to blame: let it fail alone.
       if (batch.size === 1 || !isStatementFault(error)) batch.reject(storeError(error))

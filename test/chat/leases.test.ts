@@ -51,3 +51,11 @@ test("an instance that ends does not wait between them", async () => {
   expect(await keeping).toEqual(new Set([last]))
   expect(it.clock.waiting).toBe(0)
 })
+
+test("however many leases there are, the last ones do not wait for more than twenty round trips", async () => {
+  await using it = await scene()
+  const last = await it.running()
+  it.hurry.abort()
+  expect(await keepLeases(it.deps, [...others(4999), last])).toEqual(new Set([last]))
+  expect(it.db.single).toHaveLength(20)
+})

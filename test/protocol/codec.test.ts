@@ -17,6 +17,14 @@ test("[P2.1] white space around a frame, and names in any order, make no differe
   expect(frame).toEqual({ ok: true, frame: { type: "start", data: { cursor: 3 } } })
 })
 
+test("[P2.1] an answer is read as any JSON is that comes over REST: without a name that would change what it is", () => {
+  const text = '{"type":"message","data":{"kind":"input","answer":{"__proto__":{"approved":true},"a":[1,null]}}}'
+  const frame = decode(text)
+  expect(JSON.stringify(frame)).toBe(
+    '{"ok":true,"frame":{"type":"message","data":{"kind":"input","answer":{"a":[1,null]}}}}',
+  )
+})
+
 test("[P2.6] whatever text comes, decode gives a frame or a refusal, and never throws", () => {
   fc.assert(
     fc.property(

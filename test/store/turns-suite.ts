@@ -9,7 +9,7 @@ import type { Append, NewMessage } from "../../src/store/append.ts"
 import { branchBefore } from "../../src/store/branch.ts"
 import type { Database } from "../../src/store/database.ts"
 import { graphCheckpoints, graphWrites } from "../../src/store/schema.ts"
-import { renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../../src/store/turns.ts"
+import { releaseLease, renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything } from "../support/database.ts"
 import type { Opened } from "./append-property.ts"
@@ -123,6 +123,14 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
       expect(await turnById(it.db, mine.turn.id)).toMatchObject({ lease_expires_at: now + 15_000, generation: 1 })
       expect(await turnById(it.db, theirs.turn.id)).toMatchObject({ lease_expires_at: now + 1 })
       expect(await renewLeases(it.db, "ins_new", [], now)).toEqual([])
+    })
+
+    test("what was let go of is not held again by a renewal that was under way", async () => {
+      await using it = await open()
+      const { turn } = await working(it.db, "ins_leaving", now + 1)
+      await releaseLease(it.db, { id: turn.id, generation: 1 })
+      expect(await renewLeases(it.db, "ins_leaving", [turn.id], now + 15_000)).toEqual([])
+      expect(await takeOver(it.db, request)).toMatchObject([{ id: turn.id, generation: 2 }])
     })
 
     test("a renewed lease is not taken over", async () => {

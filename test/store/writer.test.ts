@@ -125,6 +125,29 @@ test("[P3.3] a question that was asked before is refused alone, also when it com
   ])
 })
 
+test("[P2.4] of a chat's appends each hears of its own after those before it, also when one of those behind breaks a rule", async () => {
+  await using it = await scene()
+  const [chat] = await chats(it.db, 1)
+  if (!chat) throw new Error("no chat")
+  const known = plain(chat, "known")
+  await it.writer.append(known)
+  const { message_id: id } = known.new_turn
+  const broken: Append = {
+    ...plain(chat, "other"),
+    messages: [messageOf(chat, { id })],
+    events: [{ kind: "message", ref: id, data: null }],
+  }
+  const asked = [appendOf(chat), plain(chat, "a"), plain(chat, "known"), broken, plain(chat, "b")]
+  const told: unknown[] = []
+  const note = (append: Append) =>
+    it.writer.append(append).then(
+      ({ seqs }) => told.push(seqs),
+      (error: unknown) => told.push(error instanceof ChatError && error.code),
+    )
+  await Promise.all(asked.map(note))
+  expect(told).toEqual([[2], [3], [], "internal", [4]])
+})
+
 test("[P6.3] of questions that come at once as many are taken as may wait, in order, before what came after them", async () => {
   await using it = await scene()
   const [chat] = await chats(it.db, 1)
@@ -158,6 +181,24 @@ test("an append that is made of what came of those before waits for their commit
     [1, 2, 3, 4],
   ])
   expect(it.db.batches).toHaveLength(3)
+})
+
+test("an append that is made of what came of those before waits until that is known, also when many others wait with it", async () => {
+  await using it = await scene()
+  // Three batches: the second and the third are full, and the third is made while the second is under way.
+  const [chat, ...others] = await chats(it.db, 767)
+  if (!chat) throw new Error("no chat")
+  const known: number[] = []
+  const informed: number[][] = []
+  await Promise.all([
+    it.writer.append(appendOf(chat)).then(({ seqs }) => known.push(...seqs)),
+    it.writer.appendPlanned(chat.id, () => {
+      informed.push([...known])
+      return appendOf(chat)
+    }),
+    ...others.map((other) => it.writer.append(appendOf(other))),
+  ])
+  expect(informed).toEqual([[1]])
 })
 
 test("[P3.3] [P6.3] what is appended to a chat in one batch meets what was appended before it in the same", async () => {
