@@ -25,7 +25,8 @@ interface Round {
 }
 
 export class Batch {
-  readonly statements: InStatement[] = []
+  readonly #statements: InStatement[] = []
+  #fault: unknown
   /** Those that are appended to. */
   readonly sessions: ReadonlySet<string>
   readonly size: number
@@ -35,16 +36,32 @@ export class Batch {
   /** `lines`: the groups of each chat, in order. */
   constructor(lines: readonly (readonly PlannedGroup[])[], checkpoints: readonly WaitingCheckpoint[]) {
     this.sessions = new Set(lines.flatMap(([group]) => group?.[0].work.session_id ?? []))
-    this.#rounds = roundsOf(lines).map((groups) => ({ groups, steps: this.#add(groups) }))
+    this.#rounds = roundsOf(lines).map((groups) => ({
+      groups,
+      steps: this.#add(() => appendStatements(groups.map(worksOf))),
+    }))
     this.#checkpoints = checkpoints
     this.size = this.#rounds.reduce((sum, { groups }) => sum + groups.flat().length, checkpoints.length)
-    if (checkpoints.length > 0) this.statements.push(checkpointStatement(checkpoints.map(({ work }) => work)))
+    if (checkpoints.length > 0)
+      this.#add(() => [{ step: "checkpoints", statement: checkpointStatement(checkpoints.map(({ work }) => work)) }])
   }
 
-  #add(groups: readonly PlannedGroup[]): Step[] {
-    const made = appendStatements(groups.map(worksOf))
-    for (const { statement } of made) this.statements.push(statement)
-    return made.map(({ step }) => step)
+  /** Throws when one of them cannot be made. */
+  get statements(): InStatement[] {
+    if (this.#fault !== undefined) throw this.#fault
+    return this.#statements
+  }
+
+  /** Whoever waits can be told of what goes wrong only when there is a batch. */
+  #add<Of>(make: () => { step: Of; statement: InStatement }[]): Of[] {
+    try {
+      const made = make()
+      for (const { statement } of made) this.#statements.push(statement)
+      return made.map(({ step }) => step)
+    } catch (fault) {
+      this.#fault ??= fault
+      return []
+    }
   }
 
   /** Tells each what came of it, but for those that were refused together. `results`: of the statements. */

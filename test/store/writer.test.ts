@@ -243,6 +243,20 @@ test("an append whose plan cannot be made fails alone; the chat's others, and th
   expect(await it.writer.append(appendOf(chat))).toEqual({ seqs: [3] })
 })
 
+test("what is no JSON is refused, appended or kept, and the writer goes on", async () => {
+  await using it = await scene()
+  const [chat, other] = await chats(it.db, 2)
+  if (!chat || !other) throw new Error("no chat")
+  const impossible = appendOf(chat, { events: [{ kind: "status", ref: null, data: 1n }] })
+  expect(await it.writer.append(impossible).catch(String)).toContain("ChatError")
+  const checkpoint = { turn_id: "t", generation: 1, text: "", reasoning: "", checkpoint: 1n }
+  expect(await it.writer.checkpoint(checkpoint).catch(String)).toContain("ChatError")
+  expect(await Promise.all([chat, other].map((one) => it.writer.append(appendOf(one))))).toEqual([
+    { seqs: [1] },
+    { seqs: [1] },
+  ])
+})
+
 test("a busy chat does not hold up the others: each chat has its first append in the next batch", async () => {
   await using it = await scene()
   const [busy, ...others] = await chats(it.db, 4)
