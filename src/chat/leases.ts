@@ -20,18 +20,30 @@ export interface LeaseDeps {
   readonly hurry: AbortSignal
 }
 
-/** Prolongs the leases of these turns, some at a time; returns the ids that are still held. */
+/**
+ * Prolongs the leases of these turns, some at a time; returns the ids that are still held. Throws when it is not known of all
+ * of them; the others are prolonged all the same.
+ */
 export async function keepLeases(
   { db, clock, instance, hurry }: LeaseDeps,
   ids: readonly string[],
 ): Promise<Set<string>> {
   const held = new Set<string>()
+  const began = clock.now()
+  let fault: unknown
   const size = Math.max(atOnce, Math.ceil(ids.length / mostParts))
   const pause = spreadOver / Math.ceil(ids.length / size)
   for (let from = 0; from < ids.length; from += size) {
     if (from > 0) await delay(clock, pause, hurry)
     const some = ids.slice(from, from + size)
-    for (const id of await renewLeases(db, instance, some, clock.now() + leaseFor)) held.add(id)
+    try {
+      for (const id of await renewLeases(db, instance, some, clock.now() + leaseFor)) held.add(id)
+    } catch (error) {
+      fault ??= error
+      // The next renewal is under way.
+      if (clock.now() - began >= renewEvery) break
+    }
   }
+  if (fault !== undefined) throw fault
   return held
 }

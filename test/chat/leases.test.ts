@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { keepLeases, leaseFor } from "../../src/chat/leases.ts"
 import { systemClock } from "../../src/clock.ts"
 import { newId } from "../../src/ids.ts"
+import type { Database } from "../../src/store/database.ts"
 import { turnById } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { openChat, questionOf } from "../store/appends.ts"
@@ -59,3 +60,29 @@ test("however many leases there are, the last ones do not wait for more than twe
   expect(await keepLeases(it.deps, [...others(4999), last])).toEqual(new Set([last]))
   expect(it.db.single).toHaveLength(20)
 })
+
+test("where the store fails for a moment, the leases behind are renewed all the same, and nobody is taken for deposed", async () => {
+  await using it = await scene()
+  const [first, last] = [await it.running(), await it.running()]
+  it.hurry.abort()
+  const keeping = keepLeases({ ...it.deps, db: failingOnce(it.db) }, [first, ...others(99), last])
+  expect(await keeping.catch(String)).toContain("the store is away")
+  expect(await turnById(it.db, first)).toMatchObject({ lease_expires_at: 1 })
+  expect(await turnById(it.db, last)).toMatchObject({ lease_expires_at: it.clock.now() + leaseFor })
+})
+
+function failingOnce(db: Database): Database {
+  let failed = false
+  const orm = new Proxy(db.orm, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== "function") return value
+      return (...given: unknown[]) => {
+        if (failed) return Reflect.apply(value, target, given)
+        failed = true
+        throw new Error("the store is away")
+      }
+    },
+  })
+  return { ...db, orm }
+}

@@ -314,6 +314,8 @@ test("an append that cannot be written as JSON fails alone, with `internal`, and
   const outcomes = [appendOf(first), broken, appendOf(third)].map((append) => codeOf(it.writer.append(append)))
   expect(await Promise.all(outcomes)).toEqual(["fulfilled", "internal", "fulfilled"])
   expect(await codeOf(it.writer.append(broken))).toBe("internal")
+  const checkpoint = { turn_id: "t", generation: 1, text: "", reasoning: "", checkpoint: circle }
+  expect(await codeOf(it.writer.checkpoint(checkpoint))).toBe("internal")
   expect(await it.writer.append(appendOf(second))).toEqual({ seqs: [1] })
 })
 
