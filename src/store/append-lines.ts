@@ -24,7 +24,7 @@ interface Room {
   full: boolean
 }
 
-export const batchSize = 256
+export const batchSize = 512
 /** Appends of one chat in a batch. */
 const mostOfOne = 16
 /** UTF-16 units of text in one batch. A libSQL server takes no value above 5,000,000 bytes (sqld 0.24), and a batch is one. */

@@ -186,7 +186,7 @@ test("an append that is made of what came of those before waits for their commit
 test("an append that is made of what came of those before waits until that is known, also when many others wait with it", async () => {
   await using it = await scene()
   // Three batches: the second and the third are full, and the third is made while the second is under way.
-  const [chat, ...others] = await chats(it.db, 767)
+  const [chat, ...others] = await chats(it.db, 1535)
   if (!chat) throw new Error("no chat")
   const known: number[] = []
   const informed: number[][] = []
@@ -253,9 +253,9 @@ test("a busy chat does not hold up the others: each chat has its first append in
   expect(new Set(done.slice(0, 4))).toEqual(new Set([busy, ...others].map(({ id }) => id)))
 })
 
-test("a batch takes at most 256 appends, and the next one takes the rest", async () => {
+test("a batch takes at most 512 appends, and the next one takes the rest", async () => {
   await using it = await scene()
-  const sessions = await chats(it.db, 300)
+  const sessions = await chats(it.db, 600)
   await Promise.all(sessions.map((session) => it.writer.append(appendOf(session))))
   expect(it.db.batches).toHaveLength(2)
 })
@@ -320,8 +320,8 @@ test("an append that cannot be written as JSON fails alone, with `internal`, and
 })
 
 test.each([
-  [511, 256],
-  [512, 512],
+  [1023, 512],
+  [1024, 1024],
 ])(
   "of %d that come at once %d are planned before the first batch is answered: a full batch is made meanwhile, for others more may come",
   async (count, soon) => {
