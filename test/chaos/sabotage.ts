@@ -1,6 +1,7 @@
 // What the service must never do, done on purpose: the checker has to see it.
 import { type Client, createClient, type InStatement, type ResultSet } from "@libsql/client"
 import type { Database } from "../../src/store/database.ts"
+import { conditions } from "../../src/store/guard-conditions.ts"
 import { ormOf } from "../../src/store/orm.ts"
 
 /** A write is answered as if it were done, and done `late_ms` afterwards, if the process lives so long. Embedded databases only. */
@@ -18,14 +19,14 @@ export function ackBeforeCommit(db: Database, late_ms: number): Database {
   })
 }
 
-const fence = /and \(a\.value ->> '\$\.guard\.fence\.turn_id' is null or exists \([^()]*\)\)/
+const fence = `and ${conditions.fence.holds}`
 
 /** Writes of a turn are taken from whoever sends them. `found` tells how many statements had the fence in them. */
 export function withoutFence(db: Database, found: { count: number }): Database {
   return withBatch(db, (statements) =>
     db.client.batch(
       statements.map((statement) => {
-        if (typeof statement === "string" || !fence.test(statement.sql)) return statement
+        if (typeof statement === "string" || !statement.sql.includes(fence)) return statement
         found.count += 1
         return { ...statement, sql: statement.sql.replace(fence, "") }
       }),
