@@ -52,10 +52,17 @@ export async function startServer(
 ): Promise<RunningServer> {
   const clock = overrides.clock ?? systemClock
   const instance = newId("instance")
-  const registry = await createRegistry(config, overrides.handlers, clock)
-  const secret = await resolveSecret(config)
   const { database: withFaults = itself, bus: withLosses = itself } = overrides
-  const db = withFaults(await openDatabase(config, { clock, log }))
+  // A thread of its own opens the file: the bots are loaded meanwhile, and what is wrong with them is told first.
+  const opening = openDatabase(config, { clock, log })
+  // Looked at below.
+  opening.catch(() => undefined)
+  const loading = Promise.all([createRegistry(config, overrides.handlers, clock), resolveSecret(config)])
+  const [registry, secret] = await loading.catch(async (error: unknown) => {
+    await opening.then((opened) => opened.close()).catch(() => undefined)
+    throw error
+  })
+  const db = withFaults(await opening)
   try {
     await migrateDatabase(db)
     const bus = withLosses(await openBus(config, instance, log))
