@@ -12,7 +12,7 @@ const atOnce = 100
 /** Each is a round trip, and the last of them has to come long before its leases are over. */
 const mostParts = 20
 
-export interface LeaseDeps {
+interface LeaseDeps {
   readonly db: Database
   readonly clock: Clock
   readonly instance: string

@@ -65,7 +65,7 @@ export const SaidFile = z.object({
   ...said,
 })
 export const SaidCommand = z.object({ kind: z.literal("command"), command: Text.min(1), ...said })
-export const SaidInput = z.object({
+const SaidInput = z.object({
   kind: z.literal("input"),
   /** Which question; the open one when left out. */
   input_id: InputId.optional(),

@@ -2,7 +2,7 @@
 import type { Append } from "./append.ts"
 import type { Columns, Group } from "./step.ts"
 
-export interface Condition {
+interface Condition {
   /** Undefined in all of them: nothing asks for it. */
   readonly takes: Columns<Group>
   /** Of `a`, the appends, and `s`, their session; true where they do not ask. */
