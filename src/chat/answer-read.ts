@@ -58,7 +58,8 @@ function readSelect(field: Of<"select">, given: Value): Read {
   if (!field.multiple) return whole === undefined ? notAnOption(field) : { value: whole }
   if (whole !== undefined) return { value: [whole] }
   const each = typeof given === "string" ? given.split(/[,，、;；\n]/).filter((word) => word.trim() !== "") : given
-  if (!Array.isArray(each)) return notAnOption(field)
+  // Of commas alone nothing is left: that is no choice, nor none.
+  if (!Array.isArray(each) || each.length === 0) return notAnOption(field)
   const values = each.map((one) => optionOf(field, one))
   const known = values.filter((value) => value !== undefined)
   return known.length < values.length ? notAnOption(field) : { value: [...new Set(known)] }

@@ -95,6 +95,7 @@ const refused: [string, Given[number], Value, string, RegExp][] = [
   ["too large a number", { type: "number", key: "f", max: 2 }, "3", "2 or less", /不能大于 2/],
   ["a number beyond all numbers", { type: "number", key: "f" }, "1e999", "must be a number", /数字/],
   ["no option", { type: "select", key: "f", options }, "yellow", "one of: Red, 绿, B", /Red, 绿, B/],
+  ["nothing but separators", { type: "select", key: "f", options, multiple: true }, ", ;", "one of", /之一/],
   ["two options where one may be", { type: "select", key: "f", options }, ["r", "g"], "one of", /之一/],
   [
     "an option that is none among others",
