@@ -38,9 +38,13 @@ export const systemClock: Clock = {
   },
 }
 
+/** What happens within a millisecond shares one text, in memory as well. */
+let last = { ms: Number.NaN, text: "" }
+
 /** An instant as the service stores and sends it: ISO 8601, UTC, milliseconds, so that text order is time order. */
 export function timestamp(ms: number): string {
-  return new Date(ms).toISOString()
+  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() }
+  return last.text
 }
 
 /** Resolves after `ms`, or at once when `signal` aborts. */

@@ -53,22 +53,23 @@ export class LiveChats implements Iterable<LiveChat> {
   /** Works with a chat, which does not leave memory meanwhile: there is never a second one of the same session. */
   async with<T>(session_id: string, work: (chat: LiveChat) => Promise<T>): Promise<T> {
     const chat = await this.open(session_id)
-    const release = this.hold(chat)
+    this.hold(chat)
     try {
       return await work(chat)
     } finally {
-      release()
+      this.letGo(chat)
     }
   }
 
-  /** Keeps a chat in memory until the function that it gives back is called. */
-  hold(chat: LiveChat): () => void {
+  /** Keeps a chat in memory until it is let go, as often as it is held. */
+  hold(chat: LiveChat): void {
     chat.holds += 1
     this.touch(chat)
-    return () => {
-      chat.holds -= 1
-      this.touch(chat)
-    }
+  }
+
+  letGo(chat: LiveChat): void {
+    chat.holds -= 1
+    this.touch(chat)
   }
 
   /** Somebody came, left, or did something: the time until the chat may go starts anew. */

@@ -17,7 +17,7 @@ export interface TitlesDeps {
   readonly clock: Clock
   readonly log: Log
   readonly config: Pick<Config, "model" | "chat">
-  readonly chats: Pick<LiveChats, "hold">
+  readonly chats: Pick<LiveChats, "hold" | "letGo">
 }
 
 export class Titles {
@@ -40,12 +40,12 @@ export class Titles {
     if (this.#deps.config.chat.auto_title === "off" || topic !== null) return
     if (this.#closing.signal.aborted || this.#at.has(id)) return
     this.#at.add(id)
-    const release = this.#deps.chats.hold(chat)
+    this.#deps.chats.hold(chat)
     this.#name(chat, trace_id)
       .catch((error: unknown) => this.#deps.log.warn({ err: error, trace_id }, "the chat was not named"))
       .finally(() => {
         this.#at.delete(id)
-        release()
+        this.#deps.chats.letGo(chat)
       })
   }
 

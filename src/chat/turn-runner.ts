@@ -60,13 +60,7 @@ export class TurnRunner {
 
   /** Runs a turn that this instance holds, and after it those in line. */
   start(chat: LiveChat, turn: HeldTurn): void {
-    const release = this.#deps.chats.hold(chat)
-    const work = this.#work(chat, turn)
-      .catch((error: unknown) =>
-        this.#deps.log.error({ err: error, turn_id: turn.id, chat_id: chat.session.chat_id }, "a turn was given up"),
-      )
-      .finally(release)
-    void this.expect(work)
+    void this.expect(this.#work(chat, turn))
   }
 
   /** Something that may yet start a turn: a drain waits for it. */
@@ -83,7 +77,7 @@ export class TurnRunner {
    */
   adopt(chat: LiveChat, turn_id: string): void {
     const { chats, log, clock } = this.#deps
-    const release = chats.hold(chat)
+    chats.hold(chat)
     const tooLate = new AbortController()
     const cancel = clock.after(leaseFor, () => tooLate.abort())
     const work = this.#next(chat, turn_id, tooLate.signal)
@@ -91,7 +85,7 @@ export class TurnRunner {
       .catch((error: unknown) => log.warn({ err: error, turn_id }, "it is not known what came of a question"))
       .finally(() => {
         cancel()
-        release()
+        chats.letGo(chat)
       })
     void this.expect(work)
   }
@@ -142,22 +136,35 @@ export class TurnRunner {
   }
 
   async #work(chat: LiveChat, first: HeldTurn): Promise<void> {
+    const { chats, log } = this.#deps
     let turn: HeldTurn | undefined = first
-    while (turn) {
-      const { id, generation } = turn
-      if ((this.#held.get(id) ?? 0) >= generation) return
-      this.#held.set(id, generation)
-      const ended = runTurn(this.#turnDeps, chat, turn)
-      if (this.#over) chat.running?.stop("drained")
-      const claimed: string | undefined = await ended.finally(() => {
-        if (this.#held.get(id) === generation) this.#held.delete(id)
-      })
-      turn = claimed === undefined ? undefined : await this.#next(chat, claimed)
+    chats.hold(chat)
+    try {
+      while (turn) turn = await this.#next(chat, await this.#run(chat, turn))
+    } catch (error) {
+      log.error({ err: error, turn_id: first.id, chat_id: chat.session.chat_id }, "a turn was given up")
+    } finally {
+      chats.letGo(chat)
     }
   }
 
-  /** A turn that was taken, as the store has it; undefined when it is not ours to run. */
-  async #next(chat: LiveChat, turn_id: string, tooLate?: AbortSignal): Promise<HeldTurn | undefined> {
+  /** Returns the id of the turn that was taken next, if any. */
+  async #run(chat: LiveChat, turn: HeldTurn): Promise<string | undefined> {
+    const { id, generation } = turn
+    if ((this.#held.get(id) ?? 0) >= generation) return undefined
+    this.#held.set(id, generation)
+    try {
+      const ended = runTurn(this.#turnDeps, chat, turn)
+      if (this.#over) chat.running?.stop("drained")
+      return await ended
+    } finally {
+      if (this.#held.get(id) === generation) this.#held.delete(id)
+    }
+  }
+
+  /** A turn that was taken, if any, as the store has it; undefined when it is not ours to run. */
+  async #next(chat: LiveChat, turn_id: string | undefined, tooLate?: AbortSignal): Promise<HeldTurn | undefined> {
+    if (turn_id === undefined) return undefined
     const { db, log, instance, clock } = this.#deps
     const closing = tooLate ? AbortSignal.any([tooLate, this.#closing.signal]) : this.#closing.signal
     this.#taken.add(turn_id)
@@ -236,8 +243,8 @@ export class TurnRunner {
     const exhausted = row.attempts > config.chat.max_turn_attempts
     if (resumable && !exhausted) return this.start(chat, turn)
     const said = { ...draftOf(row), checkpoint: undefined, usage: null }
-    const next = await endTurn(this.#turnDeps, chat, turn, said, outcomeOfLost(row, resumable === true), log)
-    const claimed = next === undefined ? undefined : await this.#next(chat, next)
-    if (claimed) this.start(chat, claimed)
+    const claimed = await endTurn(this.#turnDeps, chat, turn, said, outcomeOfLost(row, resumable === true), log)
+    const next = await this.#next(chat, claimed)
+    if (next) this.start(chat, next)
   }
 }

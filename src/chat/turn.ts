@@ -1,5 +1,4 @@
 // Way 5 and 7: one turn, from its question to its one end (promise 5). Read it top to bottom.
-import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { Files } from "../handlers/files.ts"
 import type { GraphCheckpoints } from "../handlers/graph-checkpoints.ts"
@@ -17,6 +16,7 @@ import { statusOf } from "./frames.ts"
 import { handOver } from "./hand-over.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { routeOf } from "./route-of.ts"
+import { Stopping } from "./stopping.ts"
 import { type Asked, endTurn, type Outcome } from "./turn-end.ts"
 import { type PatienceDeps, untilStored } from "./until-stored.ts"
 
@@ -68,13 +68,10 @@ export interface HeldTurn {
 /** Seconds that one turn may take, unless its flow says otherwise. */
 const defaultTimeout = 3600
 
-type StopReason = Parameters<NonNullable<LiveChat["running"]>["stop"]>[0]
-
 /** Runs a turn to its end. Returns the id of the turn that was taken next, if any. Rejects never. */
 export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): Promise<string | undefined> {
-  const stopping = new Stopping(deps.clock)
-  const running = { turn_id: turn.id, stop: (reason: StopReason) => stopping.abort(reason) }
-  chat.begin(running)
+  const stopping = new Stopping(turn.id, deps.clock)
+  chat.begin(stopping)
   const log = deps.log.child({ trace_id: turn.trace_id, chat_id: chat.session.chat_id, turn_id: turn.id })
   const answer = answerOf(deps, chat, turn, stopping, log)
   deps.emitter.publish(chat.session.id, {
@@ -98,11 +95,11 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
   } finally {
     stopping.done()
     // A later run of the same turn may have begun here, when this one was deposed and slow to end.
-    if (chat.running === running) chat.running = null
+    if (chat.running === stopping) chat.running = null
   }
 }
 
-function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: AbortController, log: Log): Answer {
+function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: Stopping, log: Log): Answer {
   const { emitter, clock } = deps
   const { id: session_id, chat_id } = chat.session
   return new Answer({
@@ -117,7 +114,7 @@ function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: Abor
     keep: (kept) => {
       emitter
         .checkpoint({ turn_id: turn.id, generation: turn.generation, ...kept })
-        .then((ours) => ours || stopping.abort("deposed" satisfies StopReason))
+        .then((ours) => ours || stopping.stop("deposed"))
         .catch((error: unknown) => log.warn({ err: error }, "what was streamed so far could not be kept yet"))
     },
   })
@@ -201,28 +198,6 @@ async function work(
     // Whatever the bot has set going for an answer that nobody will read is to end as well.
     stopping.abort("failed")
     return failed(ChatError.within(cause) ?? new ChatError("handler_failed", { cause }), log)
-  }
-}
-
-/** What ends a turn from outside: a stop, or its time. */
-class Stopping extends AbortController {
-  readonly #clock: Clock
-  #cancel: Cancel = () => undefined
-
-  constructor(clock: Clock) {
-    super()
-    this.#clock = clock
-  }
-
-  /** The bot may take so many seconds from now on. */
-  within(seconds: number): void {
-    const late = new ChatError("handler_timeout", { params: { seconds } })
-    this.#cancel = this.#clock.after(seconds * 1000, () => this.abort(late))
-  }
-
-  /** The turn is over. */
-  done(): void {
-    this.#cancel()
   }
 }
 

@@ -1,4 +1,5 @@
 // The processes of a measurement: each server in one of its own, so that what it uses is its own and nobody else's.
+import { readFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -35,6 +36,13 @@ const unlimited = {
   CHAT_MAX_CONCURRENT_SESSIONS: "1000000",
 }
 
+/** How the image has memory collected; for the peers as well. */
+const collecting = Object.fromEntries(
+  readFileSync(join(import.meta.dir, "../../Dockerfile"), "utf8")
+    .matchAll(/\b(BUN_JSC_\w+)=(\S+)/g)
+    .map(([, name = "", value = ""]) => [name, value]),
+)
+
 /** The service on an empty database, or on what is in `DATA_DIR`. */
 export function startService(env: Readonly<Record<string, string>> = {}): Promise<Server> {
   return startProcess("service.ts", "bun", { ...unlimited, ...env })
@@ -55,8 +63,7 @@ async function startProcess(file: string, runtime: Runtime, env: Readonly<Record
   const folder = await mkdtemp(join(tmpdir(), "bisheng-chat-bench-"))
   let answer = Promise.withResolvers<unknown>()
   const child = Bun.spawn([binary, ...profiling(runtime), join(import.meta.dir, file)], {
-    // As the image sets it (Dockerfile), for the peers as well.
-    env: { BUN_JSC_heapGrowthMaxIncrease: "1", ...Bun.env, DATA_DIR: folder, PORT: "0", ...env },
+    env: { ...collecting, ...Bun.env, DATA_DIR: folder, PORT: "0", ...env },
     stdio: ["ignore", "inherit", "inherit"],
     serialization: "json",
     ipc: (message) => answer.resolve(message),
