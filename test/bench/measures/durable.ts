@@ -93,7 +93,8 @@ interface Acked {
 async function messages(server: Server, name: string, size: DurableSize, perSecond?: number): Promise<Acked> {
   const { sockets, chats, each } = size
   const path = (n: number) => `/chat/busy?chat_id=${name}-${n}`
-  return await talk(server, path, { sockets, chats }, (client) => {
+  const pause_ms = perSecond === undefined ? 0 : 1000 / perSecond
+  return await talk(server, path, { sockets, chats, spread_ms: each * pause_ms }, (client) => {
     const sent: number[] = []
     const times: number[] = []
     let said = 0
@@ -111,7 +112,7 @@ async function messages(server: Server, name: string, size: DurableSize, perSeco
         else if (perSecond === undefined && said < each) say()
       }
       if (perSecond === undefined) for (let n = 0; n < Math.min(inFlight, each); n++) say()
-      else void evenly(each, 1000 / perSecond, say)
+      else void evenly(each, pause_ms, say)
     })
   })
 }
@@ -146,7 +147,7 @@ async function wholeTurns(server: Server, { sockets, turns }: DurableSize): Prom
 async function talk(
   server: Server,
   path: (n: number) => string,
-  { sockets, chats }: Pick<DurableSize, "sockets" | "chats">,
+  { sockets, chats, spread_ms = 0 }: Pick<DurableSize, "sockets" | "chats"> & { readonly spread_ms?: number },
   work: (client: LeanClient) => Promise<number[]>,
 ): Promise<Acked> {
   const clients = await connectAll(server, sockets * chats, path)
@@ -156,6 +157,8 @@ async function talk(
   const start = performance.now()
   const lane = async (number: number) => {
     const times: number[] = []
+    // Else all of them would come to their next chats, and bots be called up there, in the same moment each time.
+    await new Promise((resolve) => setTimeout(resolve, (number / sockets) * spread_ms))
     for (let at = number; at < clients.length; at += sockets) {
       const client = clients[at]
       if (client) times.push(...(await work(client)))
