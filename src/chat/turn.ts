@@ -16,7 +16,7 @@ import { statusOf } from "./frames.ts"
 import { handOver } from "./hand-over.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { routeOf } from "./route-of.ts"
-import { Stopping } from "./stopping.ts"
+import { RunningTurn } from "./running-turn.ts"
 import { type Asked, endTurn, type Outcome } from "./turn-end.ts"
 import { type PatienceDeps, untilStored } from "./until-stored.ts"
 
@@ -70,10 +70,10 @@ const defaultTimeout = 3600
 
 /** Runs a turn to its end. Returns the id of the turn that was taken next, if any. Rejects never. */
 export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): Promise<string | undefined> {
-  const stopping = new Stopping(turn.id, deps.clock)
-  chat.begin(stopping)
+  const running = new RunningTurn(turn.id, deps.clock)
+  chat.begin(running)
   const log = deps.log.child({ trace_id: turn.trace_id, chat_id: chat.session.chat_id, turn_id: turn.id })
-  const answer = answerOf(deps, chat, turn, stopping, log)
+  const answer = answerOf(deps, chat, turn, running, log)
   deps.emitter.publish(chat.session.id, {
     type: "status",
     data: statusOf(chat),
@@ -81,7 +81,7 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     chat_id: chat.session.chat_id,
   })
   try {
-    const outcome = await work(deps, chat, turn, answer, stopping, log)
+    const outcome = await work(deps, chat, turn, answer, running, log)
     answer.finish()
     if (outcome.reason === "deposed") return undefined
     if (outcome.reason === "drained" && (await handOver(deps, chat, turn, !outcome.unbegun, log))) return undefined
@@ -93,13 +93,13 @@ export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): P
     if (outcome.state === "completed") deps.completed(chat, turn)
     return next
   } finally {
-    stopping.done()
+    running.done()
     // A later run of the same turn may have begun here, when this one was deposed and slow to end.
-    if (chat.running === stopping) chat.running = null
+    if (chat.running === running) chat.running = null
   }
 }
 
-function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: Stopping, log: Log): Answer {
+function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, running: RunningTurn, log: Log): Answer {
   const { emitter, clock } = deps
   const { id: session_id, chat_id } = chat.session
   return new Answer({
@@ -114,7 +114,7 @@ function answerOf(deps: TurnDeps, chat: LiveChat, turn: HeldTurn, stopping: Stop
     keep: (kept) => {
       emitter
         .checkpoint({ turn_id: turn.id, generation: turn.generation, ...kept })
-        .then((ours) => ours || stopping.stop("deposed"))
+        .then((ours) => ours || running.stop("deposed"))
         .catch((error: unknown) => log.warn({ err: error }, "what was streamed so far could not be kept yet"))
     },
   })
@@ -125,10 +125,10 @@ async function work(
   chat: LiveChat,
   turn: HeldTurn,
   answer: Answer,
-  stopping: Stopping,
+  running: RunningTurn,
   turnLog: Log,
 ): Promise<Outcome> {
-  const { signal } = stopping
+  const { signal } = running
   const { flow_id, chat_type, id: session_id } = chat.session
   let log = turnLog
   // Those that were in line when the session ended or was deleted are called up one by one, only to end (P6.6). So is a
@@ -166,7 +166,7 @@ async function work(
         graphs: deps.graphsOf(turn),
       })
     const seconds = flow.timeout_s ?? defaultTimeout
-    stopping.within(seconds)
+    running.within(seconds)
     // Beside the answer, which streams on while the store is away; in order, and before the end.
     let titled = Promise.resolve()
     const asked: Asked[] = []
@@ -196,7 +196,7 @@ async function work(
   } catch (cause) {
     if (signal.aborted) return stopped(signal, log)
     // Whatever the bot has set going for an answer that nobody will read is to end as well.
-    stopping.abort("failed")
+    running.abort("failed")
     return failed(ChatError.within(cause) ?? new ChatError("handler_failed", { cause }), log)
   }
 }

@@ -3,7 +3,7 @@ import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
 import type { Running } from "./live-chat.ts"
 
-export class Stopping extends AbortController implements Running {
+export class RunningTurn extends AbortController implements Running {
   readonly turn_id: string
   readonly #clock: Clock
   #cancel: Cancel | null = null
