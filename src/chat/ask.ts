@@ -6,6 +6,7 @@ import type { Policy } from "../protocol/client-frame.ts"
 import type { Append, Guard, NewEvent, NewMessage } from "../store/append.ts"
 import type { Database } from "../store/database.ts"
 import { type Emitter, placed } from "./emit.ts"
+import type { Lease } from "./instance-lease.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { branchOf, type Incoming } from "./new-message.ts"
 import { looksAtLine, type Plan, planOf, tries } from "./policy.ts"
@@ -19,7 +20,7 @@ export interface AskDeps {
   readonly max_queued_turns: number
   /** Its flows have policies for messages that name none. */
   readonly registry: Registry
-  lease(): { instance: string; lease_expires_at: number }
+  lease(): Lease
   /** The turn is running from now on, and it is for this instance to run it. */
   startTurn(chat: LiveChat, turn: HeldTurn): void
   /** Nobody knows whether the turn was stored. */

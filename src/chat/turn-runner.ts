@@ -1,19 +1,17 @@
-// The turns of this instance: starts them, goes on with the next in line, keeps their leases, takes over from the dead.
-import { type Cancel, delay } from "../clock.ts"
+// The turns of this instance: starts them, goes on with the next in line, stops them, drains.
+import { delay } from "../clock.ts"
 import type { OpenTurn } from "../protocol/turn.ts"
-import type { TurnRow } from "../store/schema.ts"
-import { type TakeOver, takeOver, takeStranded, turnById } from "../store/turns.ts"
+import { turnById } from "../store/turns.ts"
 import type { CommandEffect } from "./commands.ts"
-import { draftOf, heldTurn } from "./held-turn.ts"
-import { keepLeases, leaseFor, renewEvery } from "./leases.ts"
+import { heldTurn } from "./held-turn.ts"
+import { type Lease, leaseFor } from "./instance-lease.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import type { ManagerDeps } from "./manager-deps.ts"
 import { unasked } from "./policy.ts"
-import { routeOf } from "./route-of.ts"
+import { Recovery } from "./recovery.ts"
 import { Titles } from "./titles.ts"
-import { type HeldTurn, type Lease, runTurn, type TurnDeps } from "./turn.ts"
-import { endTurn, outcomeOfLost } from "./turn-end.ts"
+import { type HeldTurn, runTurn, type TurnDeps } from "./turn.ts"
 import { limitsOf } from "./turn-limits.ts"
 import { untilStored } from "./until-stored.ts"
 
@@ -29,13 +27,13 @@ export class TurnRunner {
   readonly #deps: TurnRunnerDeps
   readonly #turnDeps: TurnDeps
   readonly #titles: Titles
+  readonly #recovery: Recovery
   /** One promise for each chat that works here. */
   readonly #working = new Set<Promise<unknown>>()
   /** Turns that were taken and are about to run. */
   readonly #taken = new Set<string>()
   /** Turns that run here, and under which generation: one that is found in two ways runs once. */
   readonly #held = new Map<string, number>()
-  #renewing: Cancel | null = null
   #draining = false
   /** The time for running turns is over. */
   #over = false
@@ -52,10 +50,22 @@ export class TurnRunner {
       completed: (chat, { trace_id }) => this.#titles.answered(chat, trace_id),
       claim: () => (this.#draining ? undefined : this.lease()),
     }
+    this.#recovery = new Recovery({
+      ...this.#turnDeps,
+      chats: deps.chats,
+      max_turn_attempts: config.chat.max_turn_attempts,
+      holds: (turn_id) => this.#held.has(turn_id) || this.#taken.has(turn_id),
+      start: (chat, turn) => this.start(chat, turn),
+      goOn: async (chat, taken) => {
+        const next = await this.#next(chat, taken)
+        if (next) this.start(chat, next)
+      },
+      expect: (work) => this.expect(work),
+    })
   }
 
   lease(): Lease {
-    return { instance: this.#deps.instance, lease_expires_at: this.#deps.clock.now() + leaseFor }
+    return this.#recovery.lease()
   }
 
   /** Runs a turn that this instance holds, and after it those in line. */
@@ -73,7 +83,7 @@ export class TurnRunner {
 
   /**
    * The store was asked to keep a new turn of this instance and did not answer: if it is there after all, it is run, as the
-   * one who asked will learn when asking again (P3.3). Looked for as long as its lease would last; then it is taken over.
+   * one who asked will learn when asking again (P3.3). One that comes up later than this looks for it is let go of.
    */
   adopt(chat: LiveChat, turn_id: string): void {
     const { chats, log, clock } = this.#deps
@@ -108,14 +118,14 @@ export class TurnRunner {
     return seqs[0] ?? null
   }
 
-  /** Takes over turns whose instance is gone. At start-up on an embedded database every other instance is. */
-  async recover(): Promise<void> {
-    await this.#takeOver(this.#deps.db.kind === "file")
-    this.#renewing ??= this.#deps.clock.every(renewEvery, () => void this.#keepLeases())
+  /** Takes over turns whose instance is gone, now and as long as this one stays. */
+  recover(): Promise<void> {
+    return this.#recovery.start()
   }
 
   async drain(timeout_ms: number): Promise<void> {
     this.#draining = true
+    this.#recovery.drain()
     this.#titles.close()
     const done = async () => {
       while (this.#working.size > 0) await Promise.all(this.#working)
@@ -131,8 +141,7 @@ export class TurnRunner {
     // Their ends are stored in a moment. Without the store they are not, and whoever takes over ends them.
     await within(storeWithin)
     this.#closing.abort()
-    this.#renewing?.()
-    this.#renewing = null
+    this.#recovery.stop()
   }
 
   async #work(chat: LiveChat, first: HeldTurn): Promise<void> {
@@ -153,6 +162,7 @@ export class TurnRunner {
     const { id, generation } = turn
     if ((this.#held.get(id) ?? 0) >= generation) return undefined
     this.#held.set(id, generation)
+    if (chat.running?.turn_id === id) chat.running.stop("deposed")
     try {
       const ended = runTurn(this.#turnDeps, chat, turn)
       if (this.#over) chat.running?.stop("drained")
@@ -192,59 +202,5 @@ export class TurnRunner {
       end_turn: { id: turn_id, state: "interrupted", error: null },
     })
     return seqs[0]
-  }
-
-  async #keepLeases(): Promise<void> {
-    const { db, instance, clock, chats, log } = this.#deps
-    const deps = { db, instance, clock, hurry: this.#closing.signal }
-    try {
-      // Those that ran before the renewal: one that starts meanwhile is not in its answer and is ours all the same.
-      const ran = [...chats].flatMap(({ running }) => running ?? [])
-      const held = await keepLeases(deps, [...ran.map(({ turn_id }) => turn_id), ...this.#taken])
-      for (const running of ran) if (!held.has(running.turn_id)) running.stop("deposed")
-      // A drain waits for it: what is taken in this moment is put back.
-      if (!this.#draining) await this.expect(this.#takeOver(false))
-    } catch (error) {
-      log.warn({ err: error }, "the leases could not be renewed yet")
-    }
-  }
-
-  async #takeOver(all: boolean): Promise<void> {
-    const { db, clock, instance } = this.#deps
-    const now = clock.now()
-    const request: TakeOver = { instance, now, expires_at: now + leaseFor, all }
-    const orphans = await takeOver(db, request)
-    const gone = Promise.all(orphans.map((row) => this.#each(row, (chat) => this.#goOn(chat, row))))
-    // Of a file only its last instance, which is gone, may have left any; and to look through all that wait takes its time.
-    const stranded = db.kind === "file" && !all ? [] : await takeStranded(db, request)
-    await Promise.all(stranded.map((row) => this.#each(row, async (chat) => this.start(chat, await heldTurn(db, row)))))
-    await gone
-  }
-
-  /** One that cannot be taken over must not keep the service from starting, nor the others waiting. */
-  async #each(row: TurnRow, act: (chat: LiveChat) => Promise<void>): Promise<void> {
-    const { chats, log } = this.#deps
-    this.#taken.add(row.id)
-    try {
-      await untilStored(this.#turnDeps, log, "a turn of another instance", () => chats.with(row.session_id, act))
-    } catch (error) {
-      log.error({ err: error, turn_id: row.id, trace_id: row.trace_id }, "a turn could not be taken over")
-    } finally {
-      this.#taken.delete(row.id)
-    }
-  }
-
-  /** What a dead instance was at: run on when the bot can do that, else ended with the text that was kept. */
-  async #goOn(chat: LiveChat, row: TurnRow): Promise<void> {
-    const { config, db, log } = this.#deps
-    const turn = await heldTurn(db, row)
-    const route = await routeOf(this.#deps, chat.session, turn.question)
-    const resumable = route?.handler.resumable && !row.stop_requested_at
-    const exhausted = row.attempts > config.chat.max_turn_attempts
-    if (resumable && !exhausted) return this.start(chat, turn)
-    const said = { ...draftOf(row), checkpoint: undefined, usage: null }
-    const claimed = await endTurn(this.#turnDeps, chat, turn, said, outcomeOfLost(row, resumable === true), log)
-    const next = await this.#next(chat, claimed)
-    if (next) this.start(chat, next)
   }
 }

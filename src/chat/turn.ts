@@ -14,17 +14,12 @@ import { type Bounds, contained } from "./contained.ts"
 import type { Emitter } from "./emit.ts"
 import { statusOf } from "./frames.ts"
 import { handOver } from "./hand-over.ts"
+import type { Lease } from "./instance-lease.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { routeOf } from "./route-of.ts"
 import { RunningTurn } from "./running-turn.ts"
 import { type Asked, endTurn, type Outcome } from "./turn-end.ts"
 import { type PatienceDeps, untilStored } from "./until-stored.ts"
-
-export interface Lease {
-  readonly instance: string
-  /** Milliseconds since the epoch. */
-  readonly lease_expires_at: number
-}
 
 export interface TurnDeps extends PatienceDeps {
   readonly instance: string

@@ -29,7 +29,7 @@ export interface NewTurn {
   readonly language: string
   /** Taken when the chat is idle: then the turn is running at once, under this lease. */
   readonly instance: string
-  readonly lease_expires_at: number
+  readonly lease_expires_at: number | null
 }
 
 export interface EndTurn {
@@ -91,7 +91,7 @@ export interface Append {
   readonly new_turn?: NewTurn
   readonly end_turn?: EndTurn
   /** After `end_turn`: take the next in line, under this lease. */
-  readonly claim?: { readonly instance: string; readonly lease_expires_at: number }
+  readonly claim?: Pick<NewTurn, "instance" | "lease_expires_at">
   /** Turns that end without having run: all of them must wait. */
   readonly drop_turns?: readonly string[]
   /** The message joins the question of a turn that waits. */

@@ -3,6 +3,7 @@ import { and, asc, desc, eq, gte, lt, type SQL, sql } from "drizzle-orm"
 import type { BatchItem } from "drizzle-orm/batch"
 import type { Database } from "./database.ts"
 import { isRuleBroken } from "./faults.ts"
+import { graphCheckpoints as checkpoints, graphWrites as writes } from "./graph-schema.ts"
 import {
   copyStatements,
   deleteUpTo,
@@ -13,7 +14,7 @@ import {
   versionOf,
   versionsOf,
 } from "./graph-statements.ts"
-import { graphCheckpoints as checkpoints, type TurnRow, graphWrites as writes } from "./schema.ts"
+import type { TurnRow } from "./schema.ts"
 
 interface Serialized {
   readonly type: string

@@ -1,6 +1,6 @@
 // The tables. A field has one spelling from column to client, so a row is what is sent; the checks at the end prove it.
 import { sql } from "drizzle-orm"
-import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
 import type { Field } from "../protocol/form.ts"
 import type { Message, MessageKind, MessageState, Part, Usage } from "../protocol/message.ts"
 import type { ChatType, Lifecycle, Session, SessionState } from "../protocol/session.ts"
@@ -122,11 +122,11 @@ export const turns = sqliteTable(
     /** The bot's message, known before it is written so that deltas can name it. */
     answer_id: text().notNull(),
     state: text().$type<TurnState>().notNull(),
-    /** The instance that runs it, under a lease. */
+    /** The instance that runs it, for as long as it lives (`instances`). Null while none does. */
     instance: text(),
     /** Grows with each take-over; every write of a turn names it (fencing). */
     generation: integer().notNull().default(0),
-    /** Milliseconds since the epoch. */
+    /** Nobody takes it before, whatever became of its instance. Milliseconds since the epoch; null: it has no lease of its own. */
     lease_expires_at: integer(),
     /** Runs since the last checkpoint that brought it on. */
     attempts: integer().notNull().default(0),
@@ -152,9 +152,16 @@ export const turns = sqliteTable(
   (table) => [
     // The others of a chat are found by the events that tell of their end: an entry here for each is one page more to write.
     index("turns_open").on(table.session_id, table.seq).where(isOpen),
-    index("turns_leases").on(table.lease_expires_at).where(isRunning),
+    index("turns_held").on(table.instance, table.start_time).where(isRunning),
   ],
 )
+
+/** Those that run turns. One that does not renew its lease is gone, and what it ran is taken over. */
+export const instances = sqliteTable("instances", {
+  id: text().primaryKey(),
+  /** Milliseconds since the epoch. */
+  lease_expires_at: integer().notNull(),
+})
 
 /** Questions of bots to people. */
 export const inputs = sqliteTable(
@@ -201,40 +208,6 @@ export const files = sqliteTable(
   (table) => [
     index("files_owner").on(table.user_id, table.create_time, table.id),
     index("files_held").on(table.held_for).where(sql`held_for is not null`),
-  ],
-)
-
-/** Checkpoints of graphs (handlers/graph-checkpoints.ts). */
-export const graphCheckpoints = sqliteTable(
-  "graph_checkpoints",
-  {
-    thread_id: text().notNull(),
-    checkpoint_ns: text().notNull(),
-    checkpoint_id: text().notNull(),
-    parent_checkpoint_id: text(),
-    checkpoint_type: text().notNull(),
-    checkpoint: blob({ mode: "buffer" }).notNull(),
-    metadata_type: text().notNull(),
-    metadata: blob({ mode: "buffer" }).notNull(),
-  },
-  (table) => [primaryKey({ columns: [table.thread_id, table.checkpoint_ns, table.checkpoint_id] })],
-)
-
-/** What the tasks of a graph wrote after a checkpoint, and is not in one yet. */
-export const graphWrites = sqliteTable(
-  "graph_writes",
-  {
-    thread_id: text().notNull(),
-    checkpoint_ns: text().notNull(),
-    checkpoint_id: text().notNull(),
-    task_id: text().notNull(),
-    idx: integer().notNull(),
-    channel: text().notNull(),
-    value_type: text().notNull(),
-    value: blob({ mode: "buffer" }).notNull(),
-  },
-  (table) => [
-    primaryKey({ columns: [table.thread_id, table.checkpoint_ns, table.checkpoint_id, table.task_id, table.idx] }),
   ],
 )
 

@@ -1,9 +1,11 @@
 // What is appended in tests: whole appends like those that chat/ makes, unique and overridable.
+import { systemClock } from "../../src/clock.ts"
 import { answerIdOf, newId } from "../../src/ids.ts"
 import type { Session } from "../../src/protocol/session.ts"
 import type { Append, NewMessage } from "../../src/store/append.ts"
 import type { Database } from "../../src/store/database.ts"
 import { insertSessions } from "../../src/store/session-changes.ts"
+import { Writer } from "../../src/store/writer.ts"
 
 export const time = "2026-01-01T00:00:00.000Z"
 export const lease = { instance: "ins_1", lease_expires_at: 15_000 }
@@ -86,4 +88,18 @@ export function endOf(session: Session, turn: Running, over: Partial<Append> = {
     session: { state: "completed", head: answer_id },
     ...over,
   })
+}
+
+/** A chat with a turn that `instance` runs, and others in line. */
+export async function working(db: Database, instance: string, line = 0, lease_expires_at: number | null = null) {
+  const writer = new Writer(db, systemClock)
+  const chat = await openChat(db)
+  const questions = Array.from({ length: 1 + line }, () => questionOf(chat))
+  for (const question of questions) {
+    await writer.append({ ...question, new_turn: { ...question.new_turn, instance, lease_expires_at } })
+  }
+  const turns = questions.map(({ new_turn }) => new_turn)
+  const [turn] = turns
+  if (!turn) throw new Error("no turn")
+  return { chat, writer, turn, line: turns.slice(1) }
 }

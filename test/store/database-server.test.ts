@@ -3,13 +3,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { ChatError } from "../../src/errors.ts"
 import { migrateDatabase, openDatabase } from "../../src/store/database.ts"
-import { takeOver } from "../../src/store/turns.ts"
+import { renewLease } from "../../src/store/instances.ts"
+import { takeOver } from "../../src/store/take-over.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything, openServerDatabase } from "../support/database.ts"
 import { noSqld, type Sqld, startSqld } from "../support/sqld.ts"
 import { type Opened, registerAppendProperty } from "./append-property.ts"
 import { appendOf, endOf, openChat, questionOf } from "./appends.ts"
 import { registerEventVerbs } from "./events-suite.ts"
+import { registerInstanceVerbs } from "./instances-suite.ts"
 import { registerSearch } from "./search-suite.ts"
 import { registerTurnVerbs } from "./turns-suite.ts"
 
@@ -41,6 +43,7 @@ describe.skipIf(noSqld !== null)(here, () => {
 
   registerEventVerbs("over http", open)
   registerTurnVerbs("over http", open)
+  registerInstanceVerbs("over http", open)
   registerSearch("over http", async () => {
     const it = await open()
     const anew =
@@ -104,7 +107,8 @@ describe.skipIf(noSqld !== null)(here, () => {
     const chat = await openChat(it.db)
     const question = questionOf(chat)
     await new Writer(it.db, systemClock).append(question)
-    const request = { now: 20_000, expires_at: 35_000, all: false }
+    const request = { now: 20_000, all: false }
+    for (const instance of ["ins_a", "ins_b"]) await renewLease(it.db, instance, 35_000)
     const taken = await Promise.all([
       takeOver(it.db, { ...request, instance: "ins_a" }),
       takeOver(other, { ...request, instance: "ins_b" }),

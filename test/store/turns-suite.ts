@@ -1,145 +1,17 @@
-// Recovery and memory of turns, for every kind of database.
-
+// What turns know of those before them, for every kind of database.
 import { describe, expect, test } from "bun:test"
 import { systemClock } from "../../src/clock.ts"
 import { newId } from "../../src/ids.ts"
-import type { Session } from "../../src/protocol/session.ts"
 import type { TurnEnd } from "../../src/protocol/turn.ts"
 import type { Append, NewMessage } from "../../src/store/append.ts"
 import { branchBefore } from "../../src/store/branch.ts"
-import type { Database } from "../../src/store/database.ts"
-import { graphCheckpoints, graphWrites } from "../../src/store/schema.ts"
-import { releaseLease, renewLeases, type TakeOver, takeOver, takeStranded, turnById } from "../../src/store/turns.ts"
+import { graphCheckpoints, graphWrites } from "../../src/store/graph-schema.ts"
 import { Writer } from "../../src/store/writer.ts"
-import { everything } from "../support/database.ts"
 import type { Opened } from "./append-property.ts"
-import { appendOf, endOf, openChat, questionOf, time } from "./appends.ts"
-
-const now = Date.parse(time)
-const request: TakeOver = { instance: "ins_new", now, expires_at: now + 15_000, all: false }
-
-/** A chat with a turn that `instance` runs until `until`, and others in line. */
-async function working(db: Database, instance: string, until: number, line = 0) {
-  const writer = new Writer(db, systemClock)
-  const chat = await openChat(db)
-  const questions = Array.from({ length: 1 + line }, () => questionOf(chat))
-  for (const question of questions) {
-    const new_turn = { ...question.new_turn, instance, lease_expires_at: until }
-    await writer.append({ ...question, new_turn })
-  }
-  const turns = questions.map(({ new_turn }) => new_turn)
-  const [turn] = turns
-  if (!turn) throw new Error("no turn")
-  return { chat, writer, turn, line: turns.slice(1) }
-}
-
-const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id).toSorted()
+import { appendOf, endOf, openChat, questionOf, time, working } from "./appends.ts"
 
 export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): void {
   describe(kind, () => {
-    test("[promise 5] takeOver takes turns whose lease ran out, under a new generation, and no others", async () => {
-      await using it = await open()
-      const dead = await working(it.db, "ins_dead", now - 1, 1)
-      const alive = await working(it.db, "ins_alive", now, 1)
-      const done = await working(it.db, "ins_dead", now - 1)
-      await done.writer.append(endOf(done.chat, done.turn))
-      const taken = await takeOver(it.db, request)
-      expect(taken).toMatchObject([
-        {
-          ...{ id: dead.turn.id, state: "running", instance: "ins_new", generation: 2, attempts: 2 },
-          ...{ lease_expires_at: now + 15_000, session_id: dead.chat.id, answer_id: dead.turn.answer_id },
-        },
-      ])
-      expect(await turnById(it.db, alive.turn.id)).toMatchObject({ instance: "ins_alive", generation: 1 })
-      expect(await takeOver(it.db, request)).toEqual([])
-    })
-
-    test("[promise 5] takeOver of all takes every running turn of others, whatever its lease, and leaves its own", async () => {
-      await using it = await open()
-      const [one, other] = [await working(it.db, "ins_a", now + 60_000), await working(it.db, "ins_b", now - 1)]
-      await working(it.db, "ins_new", now - 1)
-      expect(ids(await takeOver(it.db, { ...request, all: true }))).toEqual(ids([one.turn, other.turn]))
-    })
-
-    test("a deposed instance writes nothing: its generation is over", async () => {
-      await using it = await open()
-      const { chat, writer, turn } = await working(it.db, "ins_old", now - 1)
-      await takeOver(it.db, request)
-      const before = await everything(it.db)
-      expect(await writer.append(endOf(chat, turn))).toEqual({ seqs: [] })
-      const checkpoint = { turn_id: turn.id, generation: 1, text: "late", reasoning: "", checkpoint: null }
-      expect(await writer.checkpoint(checkpoint)).toBe(false)
-      expect(await everything(it.db)).toEqual(before)
-      expect((await writer.append(endOf(chat, { ...turn, generation: 2 }))).seqs).toHaveLength(2)
-    })
-
-    test("two instances that race for the same turns: each turn goes to exactly one", async () => {
-      await using it = await open()
-      const chats = await Promise.all(Array.from({ length: 6 }, () => working(it.db, "ins_dead", now - 1)))
-      const taken = await Promise.all(
-        ["ins_a", "ins_b", "ins_c"].map((instance) => takeOver(it.db, { ...request, instance })),
-      )
-      expect(ids(taken.flat())).toEqual(ids(chats.map(({ turn }) => turn)))
-      for (const row of taken.flat()) expect(row.generation).toBe(2)
-    })
-
-    test("takeStranded takes the first in line of chats where nobody runs, each once", async () => {
-      await using it = await open()
-      const stranded = await working(it.db, "ins_dead", now, 2)
-      await stranded.writer.append(endOf(stranded.chat, stranded.turn))
-      await working(it.db, "ins_alive", now, 1)
-      const races = await Promise.all(
-        ["ins_a", "ins_b", "ins_c"].map((instance) => takeStranded(it.db, { ...request, instance })),
-      )
-      const taken = races.flat()
-      expect(taken).toMatchObject([
-        { id: stranded.line[0]?.id, state: "running", generation: 1, attempts: 1, start_time: time },
-      ])
-      const [row] = taken
-      expect(races.findIndex((rows) => rows.length > 0)).toBe(["ins_a", "ins_b", "ins_c"].indexOf(row?.instance ?? ""))
-    })
-
-    test("a session whose stranded turn was taken is running again; one that has ended stays so", async () => {
-      await using it = await open()
-      const chats = [await working(it.db, "ins_dead", now, 1), await working(it.db, "ins_dead", now, 1)]
-      const [one, gone] = chats
-      if (!one || !gone) throw new Error("no chat")
-      for (const { chat, writer, turn } of chats) await writer.append(endOf(chat, turn))
-      await gone.writer.append(appendOf(gone.chat, { session: { state: "ended", lifecycle: "ended" } }))
-      expect(await takeStranded(it.db, request)).toHaveLength(2)
-      const { sessions = [] } = await everything(it.db)
-      const stateOf = ({ id }: Session) => sessions.find((row) => row.id === id)?.state
-      expect([stateOf(one.chat), stateOf(gone.chat)]).toEqual(["running", "ended"])
-    })
-
-    test("renewLeases prolongs those of its turns that it holds, and says which", async () => {
-      await using it = await open()
-      const mine = await working(it.db, "ins_new", now + 1, 1)
-      const ended = await working(it.db, "ins_new", now + 1)
-      await ended.writer.append(endOf(ended.chat, ended.turn))
-      const theirs = await working(it.db, "ins_other", now + 1)
-      const asked = [mine.turn, ended.turn, theirs.turn, ...mine.line].map(({ id }) => id)
-      expect(await renewLeases(it.db, "ins_new", [...asked, newId("turn")], now + 15_000)).toEqual([mine.turn.id])
-      expect(await turnById(it.db, mine.turn.id)).toMatchObject({ lease_expires_at: now + 15_000, generation: 1 })
-      expect(await turnById(it.db, theirs.turn.id)).toMatchObject({ lease_expires_at: now + 1 })
-      expect(await renewLeases(it.db, "ins_new", [], now)).toEqual([])
-    })
-
-    test("what was let go of is not held again by a renewal that was under way", async () => {
-      await using it = await open()
-      const { turn } = await working(it.db, "ins_leaving", now + 1)
-      await releaseLease(it.db, { id: turn.id, generation: 1 })
-      expect(await renewLeases(it.db, "ins_leaving", [turn.id], now + 15_000)).toEqual([])
-      expect(await takeOver(it.db, request)).toMatchObject([{ id: turn.id, generation: 2 }])
-    })
-
-    test("a renewed lease is not taken over", async () => {
-      await using it = await open()
-      const { turn } = await working(it.db, "ins_busy", now - 1)
-      await renewLeases(it.db, "ins_busy", [turn.id], now + 1)
-      expect(await takeOver(it.db, request)).toEqual([])
-    })
-
     test("the context of a turn is the complete exchanges before it, oldest first, the newest that fit", async () => {
       await using it = await open()
       const chat = await openChat(it.db)
@@ -201,10 +73,10 @@ export function registerTurnVerbs(kind: string, open: () => Promise<Opened>): vo
 
     test("a turn begins with the last checkpoint that was left before it; a turn that said nothing of it left none", async () => {
       await using it = await open()
-      const { chat, writer, turn, line } = await working(it.db, "ins_new", now, 3)
+      const { chat, writer, turn, line } = await working(it.db, "ins_new", 3)
       const before = async (tip: string) => (await branchBefore(it.db, chat.id, tip, 10)).checkpoint
       expect(await before(turn.answer_id)).toBeNull()
-      const claim = { instance: "ins_new", lease_expires_at: now }
+      const claim = { instance: "ins_new", lease_expires_at: null }
       const left = (id: string, checkpoint: unknown) => ({ id, state: "completed" as const, error: null, checkpoint })
       await writer.append(endOf(chat, turn, { end_turn: left(turn.id, { step: 2 }), claim }))
       expect(await before(turn.answer_id)).toEqual({ step: 2 })

@@ -7,12 +7,12 @@ import { ChatError } from "../../src/errors.ts"
 import { migrateDatabase, openDatabase } from "../../src/store/database.ts"
 import { loadChat } from "../../src/store/events.ts"
 import { insertSessions } from "../../src/store/session-changes.ts"
-import { renewLeases } from "../../src/store/turns.ts"
+import { letGo } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything, openTestDatabase } from "../support/database.ts"
 import { lockFile } from "../support/file-lock.ts"
 import { temporaryFolder } from "../support/process.ts"
-import { appendOf, lease, openChat, questionOf } from "./appends.ts"
+import { appendOf, openChat, questionOf } from "./appends.ts"
 
 const faultOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
@@ -59,7 +59,7 @@ test("a single statement that met the lock does not spoil the commits after it (
   await using lock = await lockFile(db.label)
   const outcomes = await Promise.allSettled([
     insertSessions(db, [{ ...chat, id: "ses_other", chat_id: "other" }]),
-    renewLeases(db, lease.instance, ["trn_1"], 1),
+    letGo(db, { id: "trn_1", generation: 1 }),
     loadChat(db, chat.id),
   ])
   expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"])

@@ -101,7 +101,7 @@ export async function planOf(db: Database, sql: string): Promise<string> {
   }
 }
 
-const tables = ["sessions", "events", "messages", "turns", "inputs"]
+const tables = ["sessions", "events", "messages", "turns", "inputs", "instances"]
 /** Table -> rows. */
 export type Everything = Record<string, Record<string, unknown>[]>
 

@@ -1,0 +1,7 @@
+CREATE TABLE `instances` (
+	`id` text PRIMARY KEY NOT NULL,
+	`lease_expires_at` integer NOT NULL
+);
+--> statement-breakpoint
+DROP INDEX `turns_leases`;--> statement-breakpoint
+CREATE INDEX `turns_held` ON `turns` (`instance`,`start_time`) WHERE state = 'running';
