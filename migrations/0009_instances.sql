@@ -4,4 +4,4 @@ CREATE TABLE `instances` (
 );
 --> statement-breakpoint
 DROP INDEX `turns_leases`;--> statement-breakpoint
-CREATE INDEX `turns_held` ON `turns` (`instance`,`start_time`) WHERE state = 'running';
+CREATE INDEX `turns_held` ON `turns` (`instance`,`id`,`generation`) WHERE state = 'running';

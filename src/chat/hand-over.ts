@@ -1,6 +1,6 @@
 // A shutdown that could not wait for a turn leaves it to an instance that stays, if that one can go on with it.
 import type { Log } from "../log.ts"
-import { letGo, putBack } from "../store/turns.ts"
+import { putBack, releaseTurns } from "../store/turns.ts"
 import type { LiveChat } from "./live-chat.ts"
 import { routeOf } from "./route-of.ts"
 import type { HeldTurn, TurnDeps } from "./turn.ts"
@@ -15,10 +15,10 @@ export async function handOver(
 ): Promise<boolean> {
   try {
     if (begun && !(await routeOf(deps, session, turn.question))?.handler.resumable) return false
-    await (begun ? letGo(deps.db, turn) : putBack(deps.db, turn))
+    await (begun ? releaseTurns(deps.db, [turn]) : putBack(deps.db, turn))
     log.info({}, "the turn was left to another instance")
   } catch (error) {
-    log.warn({ err: error }, "the turn could not be handed over; it is taken over when its lease ends")
+    log.warn({ err: error }, "the turn could not be handed over; it is taken over when this instance is gone")
   }
   return true
 }

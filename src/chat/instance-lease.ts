@@ -1,7 +1,7 @@
 // The lease under which this instance runs its turns (DESIGN: section 6), one for all of them.
 import type { Clock } from "../clock.ts"
 import type { Database } from "../store/database.ts"
-import { heldAmong, renewLease } from "../store/instances.ts"
+import { dropOwnLeases, renewLease } from "../store/instances.ts"
 
 /** Milliseconds. */
 export const leaseFor = 15_000
@@ -14,12 +14,6 @@ export interface Lease {
   readonly lease_expires_at: number | null
 }
 
-interface Renewed {
-  readonly lost: ReadonlySet<string>
-  /** It worked the last time as well: whom the same fault kept from the store, others too, had the time to come back. */
-  readonly steady: boolean
-}
-
 interface LeaseDeps {
   readonly db: Database
   readonly clock: Clock
@@ -29,9 +23,10 @@ interface LeaseDeps {
 export class InstanceLease {
   readonly #deps: LeaseDeps
   #until = 0
-  #renewed = false
-  /** It was over, and what was lost meanwhile is not known yet. */
-  #wasOver = false
+  /** Since when each renewal has worked. */
+  #since: number | null = null
+  /** Turns have been given a lease of their own. */
+  #own = false
 
   constructor(deps: LeaseDeps) {
     this.#deps = deps
@@ -41,26 +36,29 @@ export class InstanceLease {
   ofTurn(): Lease {
     const { clock, instance } = this.#deps
     const now = clock.now()
-    return { instance, lease_expires_at: now < this.#until ? null : now + leaseFor }
+    if (now < this.#until) return { instance, lease_expires_at: null }
+    this.#own = true
+    return { instance, lease_expires_at: now + leaseFor }
   }
 
-  /**
-   * Prolongs the lease, and tells which of these turns were lost because it was over.
-   */
-  async renew(running: () => readonly string[]): Promise<Renewed> {
+  /** Long enough for all others to have renewed theirs as well, if they live: what kept one from the store keeps others. */
+  get steady(): boolean {
+    return this.#since !== null && this.#deps.clock.now() - this.#since >= leaseFor
+  }
+
+  async renew(): Promise<void> {
     const { db, clock, instance } = this.#deps
-    const until = clock.now() + leaseFor
-    const steady = this.#renewed
-    this.#renewed = false
-    const inTime = await renewLease(db, instance, until)
-    this.#until = until
-    this.#renewed = true
-    this.#wasOver ||= !inTime
-    if (!this.#wasOver) return { lost: new Set(), steady }
-    // Before it is asked: one that starts meanwhile is not in the answer and is ours all the same.
-    const ids = running()
-    const held = await heldAmong(db, instance, ids)
-    this.#wasOver = false
-    return { lost: new Set(ids).difference(held), steady }
+    const began = clock.now()
+    try {
+      await renewLease(db, instance, began + leaseFor)
+    } catch (error) {
+      this.#since = null
+      throw error
+    }
+    this.#until = began + leaseFor
+    this.#since ??= began
+    if (!this.#own) return
+    await dropOwnLeases(db, instance)
+    this.#own = false
   }
 }

@@ -35,6 +35,7 @@ export interface LiveChatDeps {
 /** The turn that runs on this instance. */
 export interface Running {
   readonly turn_id: string
+  readonly generation: number
   stop(reason: "stopped" | "drained" | "deposed"): void
 }
 

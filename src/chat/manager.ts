@@ -97,7 +97,7 @@ export class ChatManager {
     return this.#draining
   }
 
-  /** Takes over what a dead instance left, keeps the leases of our own turns, and looks after what others do. */
+  /** Takes over what a dead instance left, keeps the lease of this instance, and looks after what others do. */
   async start(): Promise<void> {
     const { db } = this.#deps
     if (db.kind === "file") await pauseAll(db, "all")

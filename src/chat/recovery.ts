@@ -1,27 +1,25 @@
 // What an instance was at when it died is brought to its end by another. Each keeps its own lease, looks for those whose lease is
-// over, and lets go of turns that it has and does not run.
-import { type Cancel, timestamp } from "../clock.ts"
-import { type HeldRow, heldTurns } from "../store/instances.ts"
+// over, and compares what it runs with what the store says that it runs.
+import type { Cancel } from "../clock.ts"
+import { turnsOf } from "../store/instances.ts"
 import type { TurnRow } from "../store/schema.ts"
-import { takeOver, takeStranded } from "../store/take-over.ts"
-import { letGo } from "../store/turns.ts"
+import { type TakeOver, takeOver, takeStranded } from "../store/take-over.ts"
+import { releaseTurns } from "../store/turns.ts"
 import { draftOf, heldTurn } from "./held-turn.ts"
-import { InstanceLease, type Lease, leaseFor, renewEvery } from "./instance-lease.ts"
+import { InstanceLease, type Lease, renewEvery } from "./instance-lease.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import { routeOf } from "./route-of.ts"
+import { Strays } from "./strays.ts"
 import type { HeldTurn, TurnDeps } from "./turn.ts"
 import { endTurn, outcomeOfLost } from "./turn-end.ts"
 import { untilStored } from "./until-stored.ts"
 
-/** Turns that are looked at each time. */
-const atOnce = 200
-
 export interface RecoveryDeps extends TurnDeps {
   readonly chats: LiveChats
   readonly max_turn_attempts: number
-  /** It runs here, or is about to. */
-  holds(turn_id: string): boolean
+  /** It runs here under this generation, or is about to. */
+  holds(turn_id: string, generation: number): boolean
   /** Runs a turn of ours, and after it those in line. */
   start(chat: LiveChat, turn: HeldTurn): void
   /** Runs the one that was taken in the commit that ended another, if any. */
@@ -35,8 +33,7 @@ export class Recovery {
   readonly #lease: InstanceLease
   /** Taken from others, and about to run. */
   readonly #taken = new Set<string>()
-  /** The last that was looked at of those that the store has as ours. */
-  #looked: HeldRow | undefined
+  readonly #strays = new Strays()
   #renewing: Cancel | null = null
   #takes = true
 
@@ -50,11 +47,11 @@ export class Recovery {
     return this.#lease.ofTurn()
   }
 
-  /** At start-up on an embedded database every other instance is gone. */
+  /** At start-up on an embedded database every other instance is gone. On a server those who are leave their leases behind. */
   async start(): Promise<void> {
-    await this.#lease.renew(() => [])
-    await this.#takeOver(this.#deps.db.kind === "file")
-    this.#renewing ??= this.#deps.clock.every(renewEvery, () => void this.#keepLease())
+    await this.#lease.renew()
+    this.#renewing = this.#deps.clock.every(renewEvery, () => void this.#keep())
+    await Promise.all(await this.#take(this.#deps.db.kind === "file" ? "others" : "nobody"))
   }
 
   /** From now on the lease is kept, and nothing more is taken over. */
@@ -67,65 +64,67 @@ export class Recovery {
     this.#renewing = null
   }
 
-  async #keepLease(): Promise<void> {
-    const { chats, log, expect } = this.#deps
+  async #keep(): Promise<void> {
+    const { db, log, expect } = this.#deps
     try {
-      const { lost, steady } = await this.#lease.renew(() =>
-        [...chats].flatMap(({ running }) => running?.turn_id ?? []),
-      )
-      if (lost.size > 0)
-        for (const { running } of chats) if (running && lost.has(running.turn_id)) running.stop("deposed")
-      await this.#letGoOfForgotten()
+      await this.#lease.renew()
+      const from = db.kind === "file" || this.#lease.steady ? "gone" : "nobody"
       // A drain waits for it: what is taken in this moment is put back.
-      if (steady && this.#takes) await expect(this.#takeOver(false))
+      if (this.#takes) await expect(this.#take(from))
+      await this.#compare()
     } catch (error) {
-      log.warn({ err: error }, "the lease of this instance could not be renewed yet")
+      log.warn({ err: error }, "the lease of this instance, or what it runs, could not be looked after")
     }
   }
 
-  /**
-   * The store has them as ours and nobody runs them: they were given up, or committed long after they were sent. Some at a
-   * time, and then from the beginning: thousands may run, and none of them wait for this.
-   */
-  async #letGoOfForgotten(): Promise<void> {
-    const { db, instance, clock, log, holds } = this.#deps
-    const before = timestamp(clock.now() - leaseFor)
-    const rows = await heldTurns(db, { instance, before, after: this.#looked, limit: atOnce })
-    this.#looked = rows.length < atOnce ? undefined : rows.at(-1)
-    for (const turn of rows) {
-      if (holds(turn.id) || this.#taken.has(turn.id)) continue
-      await letGo(db, turn)
-      log.warn({ turn_id: turn.id }, "a turn that did not run was let go of")
-    }
+  /** Stops what others run now, and lets go of what nobody runs: it was given up, or committed long after it was sent. */
+  async #compare(): Promise<void> {
+    const { db, instance, chats, clock, log, holds } = this.#deps
+    // Before the store is asked: what begins meanwhile is not in its answer and is ours all the same.
+    const ran = [...chats].flatMap(({ running }) => running ?? [])
+    const ours = await turnsOf(db, instance)
+    for (const running of ran) if (ours.get(running.turn_id) !== running.generation) running.stop("deposed")
+    for (const [id, generation] of ours) if (holds(id, generation) || this.#taken.has(id)) ours.delete(id)
+    const strays = this.#strays.of(ours, clock.now())
+    if (strays.length === 0) return
+    await releaseTurns(db, strays)
+    log.warn(
+      { turn_ids: strays.slice(0, 10).map(({ id }) => id), count: strays.length },
+      "turns that nobody ran were let go of",
+    )
   }
 
-  async #takeOver(all: boolean): Promise<void> {
+  /** Resolves when they are taken, with what becomes of each. */
+  async #take(from: TakeOver["from"]): Promise<Promise<void>[]> {
     const { db, clock, instance, start } = this.#deps
-    const request = { instance, now: clock.now(), all }
+    const request = { instance, now: clock.now(), from }
     const orphans = await takeOver(db, request)
-    const gone = Promise.all(orphans.map((row) => this.#each(row, (chat) => this.#goOn(chat, row))))
+    const works = orphans.map((row) => this.#each(row, (chat) => this.#goOn(chat, row)))
     // Of a file only its last instance, which is gone, may have left any; and to look through all that wait takes its time.
-    const stranded = db.kind === "file" && !all ? [] : await takeStranded(db, request)
-    await Promise.all(stranded.map((row) => this.#each(row, async (chat) => start(chat, await heldTurn(db, row)))))
-    await gone
+    const stranded = db.kind === "file" && from !== "others" ? [] : await takeStranded(db, request)
+    return [...works, ...stranded.map((row) => this.#each(row, async (chat) => start(chat, await heldTurn(db, row))))]
   }
 
   /** One that cannot be taken over must not keep the service from starting, nor the others waiting. */
-  async #each(row: TurnRow, act: (chat: LiveChat) => Promise<void>): Promise<void> {
-    const { chats, log } = this.#deps
+  #each(row: TurnRow, act: (chat: LiveChat) => Promise<void>): Promise<void> {
+    const { chats, log, expect } = this.#deps
     this.#taken.add(row.id)
-    try {
-      await untilStored(this.#deps, log, "a turn of another instance", () => chats.with(row.session_id, act))
-    } catch (error) {
-      log.error({ err: error, turn_id: row.id, trace_id: row.trace_id }, "a turn could not be taken over")
-    } finally {
-      this.#taken.delete(row.id)
-    }
+    const work = untilStored(this.#deps, log, "a turn of another instance", () => chats.with(row.session_id, act))
+    return expect(
+      work
+        .catch((error: unknown) => {
+          log.error({ err: error, turn_id: row.id, trace_id: row.trace_id }, "a turn could not be taken over")
+        })
+        .finally(() => this.#taken.delete(row.id)),
+    )
   }
 
   /** What a dead instance was at: run on when the bot can do that, else ended with the text that was kept. */
   async #goOn(chat: LiveChat, row: TurnRow): Promise<void> {
     const { max_turn_attempts, db, log, start, goOn } = this.#deps
+    const { running } = chat
+    // It was taken from this very instance, and comes back to it.
+    if (running?.turn_id === row.id && running.generation < row.generation) running.stop("deposed")
     const turn = await heldTurn(db, row)
     const route = await routeOf(this.#deps, chat.session, turn.question)
     const resumable = route?.handler.resumable && !row.stop_requested_at

@@ -1,16 +1,19 @@
 // A turn that runs, and what ends it from outside: a stop, or its time.
 import type { Cancel, Clock } from "../clock.ts"
 import { ChatError } from "../errors.ts"
+import type { Held } from "../store/turns.ts"
 import type { Running } from "./live-chat.ts"
 
 export class RunningTurn extends AbortController implements Running {
   readonly turn_id: string
+  readonly generation: number
   readonly #clock: Clock
   #cancel: Cancel | null = null
 
-  constructor(turn_id: string, clock: Clock) {
+  constructor({ id, generation }: Held, clock: Clock) {
     super()
-    this.turn_id = turn_id
+    this.turn_id = id
+    this.generation = generation
     this.#clock = clock
   }
 

@@ -57,7 +57,6 @@ async function storeEnd(
   outcome: Outcome,
   log: Log,
 ): Promise<string | undefined> {
-  const claim = deps.claim()
   const now = deps.clock.now()
   const create_time = timestamp(now)
   const question = outcome.question ? questionOf(outcome.question, turn, now) : null
@@ -70,8 +69,9 @@ async function storeEnd(
     error: outcome.error ? describe(outcome.error, turn.language) : null,
     question,
   }
-  const appended = await untilStored(deps, log, "the end of the turn", () =>
-    deps.emitter.append(chat.session, {
+  const appended = await untilStored(deps, log, "the end of the turn", () => {
+    const claim = deps.claim()
+    return deps.emitter.append(chat.session, {
       trace_id: turn.trace_id,
       create_time,
       guard: { fence: { turn_id: turn.id, generation: turn.generation } },
@@ -93,8 +93,8 @@ async function storeEnd(
         state: afterTurn(outcome.state),
         ...(message ? { head: message.id, head_from: turn.question.id } : {}),
       },
-    }),
-  )
+    })
+  })
   if (appended.seqs.length > 0) return appended.claimed
   // The fence refused: either somebody else holds the turn, or our own commit got through although its answer was lost.
   return untilStored(deps, log, "what came of the turn", async () => {

@@ -30,8 +30,8 @@ export class TurnRunner {
   readonly #recovery: Recovery
   /** One promise for each chat that works here. */
   readonly #working = new Set<Promise<unknown>>()
-  /** Turns that were taken and are about to run. */
-  readonly #taken = new Set<string>()
+  /** Turns that were called up and are about to run. */
+  readonly #called = new Set<string>()
   /** Turns that run here, and under which generation: one that is found in two ways runs once. */
   readonly #held = new Map<string, number>()
   #draining = false
@@ -54,7 +54,7 @@ export class TurnRunner {
       ...this.#turnDeps,
       chats: deps.chats,
       max_turn_attempts: config.chat.max_turn_attempts,
-      holds: (turn_id) => this.#held.has(turn_id) || this.#taken.has(turn_id),
+      holds: (turn_id, generation) => (this.#held.get(turn_id) ?? 0) >= generation || this.#called.has(turn_id),
       start: (chat, turn) => this.start(chat, turn),
       goOn: async (chat, taken) => {
         const next = await this.#next(chat, taken)
@@ -83,15 +83,19 @@ export class TurnRunner {
 
   /**
    * The store was asked to keep a new turn of this instance and did not answer: if it is there after all, it is run, as the
-   * one who asked will learn when asking again (P3.3). One that comes up later than this looks for it is let go of.
+   * one who asked will learn when asking again (P3.3). One that is committed later than this looks for it is taken over.
    */
   adopt(chat: LiveChat, turn_id: string): void {
     const { chats, log, clock } = this.#deps
     chats.hold(chat)
     const tooLate = new AbortController()
     const cancel = clock.after(leaseFor, () => tooLate.abort())
-    const work = this.#next(chat, turn_id, tooLate.signal)
-      .then((turn) => turn && chat.fill().then(() => this.start(chat, turn)))
+    const work = this.#callUp(turn_id, async () => {
+      const turn = await this.#ours(chat, turn_id, AbortSignal.any([tooLate.signal, this.#closing.signal]))
+      if (!turn) return
+      await chat.fill()
+      this.start(chat, turn)
+    })
       .catch((error: unknown) => log.warn({ err: error, turn_id }, "it is not known what came of a question"))
       .finally(() => {
         cancel()
@@ -162,7 +166,6 @@ export class TurnRunner {
     const { id, generation } = turn
     if ((this.#held.get(id) ?? 0) >= generation) return undefined
     this.#held.set(id, generation)
-    if (chat.running?.turn_id === id) chat.running.stop("deposed")
     try {
       const ended = runTurn(this.#turnDeps, chat, turn)
       if (this.#over) chat.running?.stop("drained")
@@ -173,20 +176,27 @@ export class TurnRunner {
   }
 
   /** A turn that was taken, if any, as the store has it; undefined when it is not ours to run. */
-  async #next(chat: LiveChat, turn_id: string | undefined, tooLate?: AbortSignal): Promise<HeldTurn | undefined> {
+  async #next(chat: LiveChat, turn_id: string | undefined): Promise<HeldTurn | undefined> {
     if (turn_id === undefined) return undefined
-    const { db, log, instance, clock } = this.#deps
-    const closing = tooLate ? AbortSignal.any([tooLate, this.#closing.signal]) : this.#closing.signal
-    this.#taken.add(turn_id)
+    return this.#callUp(turn_id, () => this.#ours(chat, turn_id, this.#closing.signal))
+  }
+
+  /** Until it runs, or is known not to be ours, it is no stray. */
+  async #callUp<T>(turn_id: string, work: () => Promise<T>): Promise<T> {
+    this.#called.add(turn_id)
     try {
-      const what = `the next turn of ${chat.session.chat_id}`
-      return await untilStored({ clock, closing }, log, what, async () => {
-        const row = await turnById(db, turn_id)
-        return row?.state === "running" && row.instance === instance ? heldTurn(db, row) : undefined
-      })
+      return await work()
     } finally {
-      this.#taken.delete(turn_id)
+      this.#called.delete(turn_id)
     }
+  }
+
+  #ours(chat: LiveChat, turn_id: string, closing: AbortSignal): Promise<HeldTurn | undefined> {
+    const { db, log, instance, clock } = this.#deps
+    return untilStored({ clock, closing }, log, `the next turn of ${chat.session.chat_id}`, async () => {
+      const row = await turnById(db, turn_id)
+      return row?.state === "running" && row.instance === instance ? heldTurn(db, row) : undefined
+    })
   }
 
   async #removeFromLine(

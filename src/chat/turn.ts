@@ -65,7 +65,7 @@ const defaultTimeout = 3600
 
 /** Runs a turn to its end. Returns the id of the turn that was taken next, if any. Rejects never. */
 export async function runTurn(deps: TurnDeps, chat: LiveChat, turn: HeldTurn): Promise<string | undefined> {
-  const running = new RunningTurn(turn.id, deps.clock)
+  const running = new RunningTurn(turn, deps.clock)
   chat.begin(running)
   const log = deps.log.child({ trace_id: turn.trace_id, chat_id: chat.session.chat_id, turn_id: turn.id })
   const answer = answerOf(deps, chat, turn, running, log)

@@ -126,7 +126,7 @@ export const turns = sqliteTable(
     instance: text(),
     /** Grows with each take-over; every write of a turn names it (fencing). */
     generation: integer().notNull().default(0),
-    /** Nobody takes it before, whatever became of its instance. Milliseconds since the epoch; null: it has no lease of its own. */
+    /** Not taken before, though its instance has no lease. Milliseconds since the epoch; null: it has none of its own. */
     lease_expires_at: integer(),
     /** Runs since the last checkpoint that brought it on. */
     attempts: integer().notNull().default(0),
@@ -152,7 +152,7 @@ export const turns = sqliteTable(
   (table) => [
     // The others of a chat are found by the events that tell of their end: an entry here for each is one page more to write.
     index("turns_open").on(table.session_id, table.seq).where(isOpen),
-    index("turns_held").on(table.instance, table.start_time).where(isRunning),
+    index("turns_held").on(table.instance, table.id, table.generation).where(isRunning),
   ],
 )
 

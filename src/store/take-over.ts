@@ -1,5 +1,5 @@
 // What becomes of the turns of an instance that is gone.
-import { and, eq, inArray, lt, ne, notInArray, sql } from "drizzle-orm"
+import { and, eq, inArray, isNull, lt, ne, notInArray, sql } from "drizzle-orm"
 import { timestamp } from "../clock.ts"
 import type { Database } from "./database.ts"
 import { instances, isOpen, isRunning, sessions, type TurnRow, turns } from "./schema.ts"
@@ -7,15 +7,18 @@ import { instances, isOpen, isRunning, sessions, type TurnRow, turns } from "./s
 export interface TakeOver {
   readonly instance: string
   readonly now: number
-  /** All others are gone: the caller is the database's only instance. */
-  readonly all: boolean
+  /**
+   * Whose turns are taken besides those that nobody has: of those whose lease is over; of all others, where the caller is the
+   * database's only instance; or no one's.
+   */
+  readonly from: "gone" | "others" | "nobody"
 }
 
 /**
- * Turns that were let go of, and turns of others who have no lease. From one holder to the next: to look at each turn that runs,
- * once in a while and from each instance, would be thousands of rows read.
+ * From one holder to the next: to look at each turn that runs, once in a while and from each instance, would be thousands of
+ * rows read.
  */
-const orphans = ({ instance, now }: TakeOver) => sql`with recursive holders (id) as (
+const ofTheGone = ({ instance, now }: TakeOver) => sql`with recursive holders (id) as (
   select min(instance) from turns where ${isRunning}
   union all
   select (select min(instance) from turns where ${isRunning} and instance > holders.id) from holders where holders.id is not null
@@ -23,18 +26,21 @@ const orphans = ({ instance, now }: TakeOver) => sql`with recursive holders (id)
 select rowid from turns where ${isRunning} and instance is null
 union all
 select rowid from turns where ${isRunning}
-  and instance in (select id from holders where id <> ${instance} and id not in (select id from instances)) and coalesce(lease_expires_at, 0) < ${now}`
+  and instance in (select id from holders where id <> ${instance} and id not in (select id from instances))
+  and coalesce(lease_expires_at, 0) < ${now}`
 
-/**
- * Takes running turns whose holder is gone, under a new generation. The lease of an instance that is over is deleted in the same
- * commit: that is how the instance learns of it, whatever its clock says.
- */
+const conditions = {
+  gone: (request: TakeOver) => sql`rowid in (${ofTheGone(request)})`,
+  others: ({ instance }: TakeOver) => and(isRunning, sql`${turns.instance} is not ${instance}`),
+  nobody: () => and(isRunning, isNull(turns.instance)),
+}
+
+/** Takes running turns whose holder is gone, under a new generation. Of instances whose lease is over nothing is left. */
 export async function takeOver(db: Database, request: TakeOver): Promise<TurnRow[]> {
-  const { instance, now, all } = request
+  const { instance, now, from } = request
+  const dead = { gone: lt(instances.lease_expires_at, now), others: undefined, nobody: sql`false` }
   const [, taken] = await db.orm.batch([
-    db.orm
-      .delete(instances)
-      .where(and(ne(instances.id, instance), all ? undefined : lt(instances.lease_expires_at, now))),
+    db.orm.delete(instances).where(and(ne(instances.id, instance), dead[from])),
     db.orm
       .update(turns)
       .set({
@@ -43,7 +49,7 @@ export async function takeOver(db: Database, request: TakeOver): Promise<TurnRow
         generation: sql`${turns.generation} + 1`,
         attempts: sql`${turns.attempts} + 1`,
       })
-      .where(all ? and(isRunning, sql`${turns.instance} is not ${instance}`) : sql`rowid in (${orphans(request)})`)
+      .where(conditions[from](request))
       .returning(),
   ])
   return taken
@@ -54,7 +60,6 @@ export async function takeOver(db: Database, request: TakeOver): Promise<TurnRow
  * way to come to this, since the next in line is taken in the commit that ends the one before.
  */
 export async function takeStranded(db: Database, { instance, now }: TakeOver): Promise<TurnRow[]> {
-  const start_time = timestamp(now)
   const take = db.orm
     .update(turns)
     .set({
@@ -63,7 +68,7 @@ export async function takeStranded(db: Database, { instance, now }: TakeOver): P
       lease_expires_at: null,
       generation: sql`${turns.generation} + 1`,
       attempts: sql`${turns.attempts} + 1`,
-      start_time,
+      start_time: timestamp(now),
     })
     .where(
       and(
@@ -76,7 +81,7 @@ export async function takeStranded(db: Database, { instance, now }: TakeOver): P
   const running = db.orm
     .select({ id: turns.session_id })
     .from(turns)
-    .where(and(isRunning, eq(turns.instance, instance), eq(turns.start_time, start_time)))
+    .where(and(isRunning, eq(turns.instance, instance)))
   const [taken] = await db.orm.batch([
     take,
     db.orm

@@ -1,6 +1,6 @@
 // Turns outside the way of a message: what they have streamed, and what becomes of those that an instance does not end.
 import type { InStatement } from "@libsql/client"
-import { and, asc, eq } from "drizzle-orm"
+import { and, asc, eq, sql } from "drizzle-orm"
 import type { Database } from "./database.ts"
 import { jsonParameter } from "./json.ts"
 import { rowOf } from "./row-json.ts"
@@ -47,10 +47,12 @@ export async function runningOf(db: Database, session_id: string): Promise<TurnR
   return first?.state === "running" ? first : undefined
 }
 
-/** Lets go of a turn that another instance may run on, which is at once. */
-export async function letGo(db: Database, { id, generation }: Held): Promise<void> {
-  // Instances of a version before 0009 know it by a lease that is over.
-  await db.orm.update(turns).set({ instance: null, lease_expires_at: 0 }).where(held({ id, generation }))
+/** Nobody has them from now on: another instance may run them on, at once. */
+export async function releaseTurns(db: Database, held: readonly Held[]): Promise<void> {
+  const turns_held = held.map(({ id, generation }) => ({ id, generation }))
+  // Instances of a version before 0009 know such a turn by a lease that is over. The plus: by its id.
+  await db.orm.run(sql`update turns set instance = null, lease_expires_at = 0 from json_each(${JSON.stringify(turns_held)}) j
+where turns.id = j.value ->> 'id' and turns.generation = j.value ->> 'generation' and +turns.state = 'running'`)
 }
 
 /** Puts a turn back that was taken and not begun: it is the first in line again. */
@@ -58,14 +60,11 @@ export async function putBack(db: Database, { id, generation }: Held): Promise<v
   await db.orm
     .update(turns)
     .set({ state: "queued", instance: null, lease_expires_at: null, start_time: null, attempts: 0 })
-    .where(held({ id, generation }))
+    .where(and(eq(turns.id, id), eq(turns.generation, generation), eq(turns.state, "running")))
 }
 
-type Held = Pick<TurnRow, "id" | "generation">
-
-function held({ id, generation }: Held) {
-  return and(eq(turns.id, id), eq(turns.generation, generation), eq(turns.state, "running"))
-}
+/** A turn as one of its runs has it. */
+export type Held = Pick<TurnRow, "id" | "generation">
 
 /** The turns of a chat that have not ended, first in line first. */
 export function openTurnsQuery(db: Database, session_id: string) {

@@ -3,9 +3,11 @@
 import { expect, test } from "bun:test"
 import type { Database } from "../../src/store/database.ts"
 import { FakeClock } from "../support/clock.ts"
+import { aLeaseLater } from "../support/lease-clock.ts"
 import { scriptedHandler } from "../support/scripted-handler.ts"
 import { startTestServer } from "../support/server.ts"
 import { noSqld, startSqld } from "../support/sqld.ts"
+import { until } from "../support/until.ts"
 import { answerTo } from "./bots.ts"
 import { withoutFence } from "./sabotage.ts"
 import { stage } from "./stage.ts"
@@ -33,9 +35,10 @@ async function frozenBeyondItsLease(sabotage: (real: Database) => Database): Pro
   const run = await bot.run()
 
   await using other = await startTestServer({ env, clock: clocks[1], handlers: { scripted: idle.handler } })
+  await aLeaseLater(clocks[1], sqld.url)
   instances.push(other.url)
   const laptop = await scene.device("laptop", 1)
-  expect(laptop.chat.cursor).toBe(2)
+  await until(() => laptop.chat.cursor === 2, "the turn taken over")
   await run.say(answerTo(question))
   run.done()
   return await scene.broken(5000, async () => {

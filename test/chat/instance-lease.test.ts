@@ -5,10 +5,10 @@ import { systemClock } from "../../src/clock.ts"
 import { ChatError } from "../../src/errors.ts"
 import { renewLease } from "../../src/store/instances.ts"
 import { takeOver } from "../../src/store/take-over.ts"
-import { turnById } from "../../src/store/turns.ts"
+import { releaseTurns, turnById } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { openChat, questionOf, working } from "../store/appends.ts"
-import { FakeClock } from "../support/clock.ts"
+import { FakeClock, turnOfTheLoop } from "../support/clock.ts"
 import { everything, openTestDatabase } from "../support/database.ts"
 import { until } from "../support/until.ts"
 import { gated } from "./gated-database.ts"
@@ -22,18 +22,26 @@ async function leaseScene() {
   return { db, clock, lease, [Symbol.asyncDispose]: () => files[Symbol.asyncDispose]() }
 }
 
-const none = () => []
 /** Another instance that lives, and is sure that all of the others do not. */
 async function takeAll({ db }: Pick<Scene, "db">): Promise<void> {
   await renewLease(db, "ins_other", Number.MAX_SAFE_INTEGER)
-  await takeOver(db, { instance: "ins_other", now: 0, all: true })
+  await takeOver(db, { instance: "ins_other", now: 0, from: "others" })
 }
+
+async function ticks({ clock }: Pick<Scene, "clock">, count: number): Promise<void> {
+  for (let tick = 0; tick < count; tick++) {
+    await clock.advance(renewEvery)
+    await turnOfTheLoop()
+  }
+}
+
+const turnsIn = async ({ db }: Pick<Scene, "db">) => (await everything(db)).turns
 
 test("a turn needs no lease of its own while its instance has one", async () => {
   await using it = await leaseScene()
   const now = it.clock.now()
   expect(it.lease.ofTurn()).toEqual({ instance: "ins_here", lease_expires_at: now + leaseFor })
-  await it.lease.renew(none)
+  await it.lease.renew()
   expect(it.lease.ofTurn()).toEqual({ instance: "ins_here", lease_expires_at: null })
   await it.clock.advance(leaseFor - 1)
   expect(it.lease.ofTurn().lease_expires_at).toBeNull()
@@ -41,36 +49,43 @@ test("a turn needs no lease of its own while its instance has one", async () => 
   expect(it.lease.ofTurn().lease_expires_at).toBe(now + 2 * leaseFor)
 })
 
-test("[promise 5] an instance that counted as gone is told once which of its turns it lost", async () => {
+test("a lease of its own is dropped when the instance has one again, so that no older version takes the turn", async () => {
   await using it = await leaseScene()
-  await it.lease.renew(none)
-  const lost = await working(it.db, "ins_here")
-  await takeAll(it)
-  const mine = await working(it.db, "ins_here")
-  const running = () => [lost.turn.id, mine.turn.id]
-  expect((await it.lease.renew(running)).lost).toEqual(new Set([lost.turn.id]))
-  expect((await it.lease.renew(running)).lost).toEqual(new Set())
+  const { turn } = await working(it.db, "ins_here", 0, it.lease.ofTurn().lease_expires_at)
+  it.db.loseAnswer(/update "turns"/)
+  expect(ChatError.within(await it.lease.renew().catch((error: unknown) => error))?.code).toBe("store_unavailable")
+  await it.db.orm.run("update turns set lease_expires_at = 1")
+  await it.lease.renew()
+  expect(await turnById(it.db, turn.id)).toMatchObject({ instance: "ins_here", lease_expires_at: null })
 })
 
-test("[promise 5] it is told the next time when the store goes away in between", async () => {
+test("an instance is steady when it has renewed its lease for as long as a lease lasts, without a failure", async () => {
   await using it = await leaseScene()
-  await it.lease.renew(none)
-  const { turn } = await working(it.db, "ins_here")
-  await takeAll(it)
-  it.db.loseAnswer(/select "id" from "turns"/)
-  const fault = await it.lease.renew(() => [turn.id]).catch((error: unknown) => error)
-  expect(ChatError.within(fault)?.code).toBe("store_unavailable")
-  expect((await it.lease.renew(() => [turn.id])).lost).toEqual(new Set([turn.id]))
+  const steady = async (renewals: number) => {
+    for (let renewal = 0; renewal < renewals; renewal++) {
+      await it.clock.advance(renewEvery)
+      await it.lease.renew()
+    }
+    return it.lease.steady
+  }
+  expect(await steady(3)).toBe(false)
+  expect(await steady(1)).toBe(true)
+  it.db.cut()
+  await it.lease.renew().catch(() => undefined)
+  expect(it.lease.steady).toBe(false)
+  it.db.mend()
+  expect(await steady(3)).toBe(false)
+  expect(await steady(1)).toBe(true)
 })
 
 test("while an instance lives nothing is written of a turn, however long it runs in silence", async () => {
   await using scene = await openScene()
   await scene.say("tell me")
   const run = await scene.bot.run()
-  const { turns } = await everything(scene.db)
-  expect(turns).toMatchObject([{ instance: "ins_first", lease_expires_at: null }])
-  await scene.clock.advance(4 * leaseFor)
-  expect((await everything(scene.db)).turns).toEqual(turns)
+  const before = await turnsIn(scene)
+  expect(before).toMatchObject([{ instance: "ins_first", lease_expires_at: null }])
+  await ticks(scene, 20)
+  expect(await turnsIn(scene)).toEqual(before)
   run.done()
   await scene.published("end")
 })
@@ -80,44 +95,154 @@ test("[promise 5] an instance that was frozen stops what another one has taken o
   await scene.say("tell me")
   const run = await scene.bot.run()
   await takeAll(scene)
-  await scene.clock.advance(renewEvery)
-  await until(() => run.context.signal.aborted, "the turn stopped")
+  // It renews its lease, and does not learn of it.
+  scene.db.loseAnswer(/insert into "instances"/)
+  await ticks(scene, 1)
+  expect(run.context.signal.aborted).toBe(false)
+  await ticks(scene, 1)
   expect(run.context.signal.reason).toBe("deposed")
   await run.returned
-  await scene.clock.advance(renewEvery)
+  await ticks(scene, 2)
   expect(scene.bus.published.map(({ type }) => type)).not.toContain("end")
 })
 
-test("after a time without a store everybody has time to come back before anything is taken over", async () => {
+test("[promise 5] one that was taken over before it began here is stopped as well", async () => {
+  await using scene = await openScene()
+  await scene.say("one")
+  const one = await scene.bot.run()
+  await scene.say("two")
+  scene.db.shut(/^select[^;]*from "messages" where "messages"."id" in/, "after")
+  one.done()
+  await scene.db.waiting(1)
+  await takeAll(scene)
+  await ticks(scene, 1)
+  scene.db.open()
+  const two = await scene.bot.run()
+  await ticks(scene, 1)
+  expect(two.context.signal.reason).toBe("deposed")
+})
+
+test("[promise 5] what was taken over and comes back here is run once: the earlier run is stopped first", async () => {
+  for (const resumable of [false, true]) {
+    await using scene = await openScene({}, { resumable })
+    await scene.say("tell me")
+    const first = await scene.bot.run()
+    const [turn] = (await turnsIn(scene)) ?? []
+    await releaseTurns(scene.db, [{ id: String(turn?.id), generation: 1 }])
+    scene.db.shut(/json_group_object/)
+    await ticks(scene, 1)
+    expect(first.context.signal.reason).toBe("deposed")
+    if (resumable) (await scene.bot.run()).done()
+    await scene.published("end")
+    expect(scene.bot.runs).toBe(resumable ? 2 : 1)
+    expect(scene.bus.published.filter(({ type }) => type === "end")).toHaveLength(1)
+  }
+})
+
+test("after a time without a store nobody is taken for dead before everybody had time to come back", async () => {
   await using a = await openScene()
   await using b = await openBeside(a)
-  await b.say("tell me")
-  const run = await b.bot.run()
+  await a.say("tell me")
+  const run = await a.bot.run()
   a.db.cut()
   await a.clock.advance(2 * leaseFor)
   a.db.mend()
-  await a.clock.advance(2 * leaseFor)
+  // One that starts in this moment is as unsure as the others.
+  await using c = await openBeside(a, { instance: "ins_third" })
+  await ticks(a, 8)
   expect(run.context.signal.aborted).toBe(false)
-  expect(a.bot.runs).toBe(0)
+  expect(await turnsIn(a)).toMatchObject([{ instance: "ins_first", generation: 1, state: "running" }])
   run.done()
-  await b.published("end")
+  await a.published("end")
+  expect([b.bot.runs, c.bot.runs]).toEqual([0, 0])
 })
 
-test("what the store has as ours and nobody runs is let go of and run, however much it is", async () => {
+test("nor is one that takes longer for it than others", async () => {
+  await using a = await openScene()
+  const way = gated(a.db)
+  await using b = await openBeside(a, { db: way })
+  await using c = await openBeside(a, { instance: "ins_third" })
+  // It takes a file for its own.
+  await a.manager.drain(0)
+  await b.say("tell me")
+  const run = await b.bot.run()
+  await ticks(a, 4)
+  a.db.cut()
+  await a.clock.advance(2 * leaseFor)
+  a.db.mend()
+  way.shut(/"instances"/)
+  await ticks(a, 2)
+  way.open()
+  await ticks(a, 4)
+  expect(run.context.signal.aborted).toBe(false)
+  expect(await turnsIn(a)).toMatchObject([{ generation: 1, state: "running" }])
+  run.done()
+  await b.published("end")
+  expect(c.bot.runs).toBe(0)
+})
+
+test("[promise 5] what the store has as ours and nobody runs is let go of after a while, and run", async () => {
   await using scene = await openScene({}, { resumable: true })
   const writer = new Writer(scene.db, systemClock)
-  const chats = await Promise.all(Array.from({ length: 201 }, () => openChat(scene.db)))
+  const chats = await Promise.all(Array.from({ length: 50 }, () => openChat(scene.db)))
   const questions = chats.map((chat) => {
     const question = questionOf(chat)
     return { ...question, new_turn: { ...question.new_turn, instance: "ins_first", lease_expires_at: null } }
   })
   await Promise.all(questions.map((question) => writer.append(question)))
-  await scene.clock.advance(leaseFor)
+  await ticks(scene, 6)
   expect(scene.bot.runs).toBe(0)
-  await scene.clock.advance(renewEvery)
-  await until(() => scene.bot.runs === 200, "those that were looked at first")
-  await scene.clock.advance(renewEvery)
-  await until(() => scene.bot.runs === 201, "the last one")
+  await ticks(scene, 2)
+  await until(() => scene.bot.runs === 50, "all of them")
   for (const { new_turn } of questions)
     expect(await turnById(scene.db, new_turn.id)).toMatchObject({ state: "running", generation: 2 })
+  await ticks(scene, 10)
+  expect(scene.bot.runs).toBe(50)
+})
+
+test("a turn that is being taken over, or called up, is no stray, however slow the store is", async () => {
+  await using scene = await openScene({}, { resumable: true })
+  const { turn } = await working(scene.db, "ins_dead")
+  await scene.db.orm.run("update turns set instance = null")
+  scene.db.shut(/with recursive holders/, "after")
+  await scene.clock.advance(renewEvery)
+  await scene.db.waiting(1)
+  await ticks(scene, 10)
+  scene.db.open()
+  await scene.bot.run()
+  expect(await turnById(scene.db, turn.id)).toMatchObject({ generation: 2, attempts: 2 })
+})
+
+test("[P3.3] a question that is adopted while its chat is slow to catch up is no stray: it runs once", async () => {
+  await using scene = await openScene()
+  await scene.join()
+  scene.db.loseAnswer(/insert into turns/)
+  scene.db.shut(/^select[^;]*from "events"/)
+  const said = scene.say("tell me").catch(() => undefined)
+  const timers = scene.clock.waiting
+  await until(() => scene.clock.waiting > timers, "the question adopted")
+  await scene.clock.advance(250)
+  await ticks(scene, 10)
+  expect(await turnsIn(scene)).toMatchObject([{ state: "running", generation: 1 }])
+  scene.db.open()
+  await said
+  ;(await scene.bot.run()).done()
+  await scene.published("end")
+  expect(scene.bot.runs).toBe(1)
+})
+
+test("an instance keeps its lease while what it took over at its start takes its time", async () => {
+  await using first = await openScene()
+  await working(first.db, "ins_dead")
+  await first.db.orm.run("update turns set instance = null")
+  const way = gated(first.db)
+  way.shut(/update turns set state = j/)
+  const starting = openBeside(first, { db: way })
+  await way.waiting(1)
+  await ticks(first, 10)
+  expect((await everything(first.db)).instances?.map(({ id }) => id)).toContain("ins_second")
+  expect(await turnsIn(first)).toMatchObject([{ instance: "ins_second", generation: 2 }])
+  way.open()
+  await using second = await starting
+  expect(second.bot.runs).toBe(0)
 })

@@ -147,14 +147,17 @@ export interface Scene extends AsyncDisposable {
   published(type: ServerFrame["type"], times?: number): Promise<void>
 }
 
-/** A second instance on the same database. Both must be listed in one `await using` order: this one ends first. */
-export function openBeside(scene: Scene): Promise<Scene> {
-  return open({}, scene.clock, { ...scene.db, kind: "server" }, { first: scene, resumable: scene.resumable })
+/**
+ * A further instance on the same database, by its own way to it if one is given. Both must be listed in one `await using` order:
+ * this one ends first.
+ */
+export function openBeside(scene: Scene, { db = scene.db, instance = "ins_second" } = {}): Promise<Scene> {
+  return open({}, scene.clock, { ...db, kind: "server" }, { first: scene, resumable: scene.resumable, instance })
 }
 
 export async function openScene(env: Environment = {}, { resumable = false } = {}): Promise<Scene> {
   const real = await openTestDatabase()
-  const scene = await open(env, new FakeClock(), gated(real), { resumable })
+  const scene = await open(env, new FakeClock(), gated(real), { resumable, instance: "ins_first" })
   return {
     ...scene,
     async [Symbol.asyncDispose]() {
@@ -168,7 +171,7 @@ async function open(
   env: Environment,
   clock: FakeClock,
   db: GatedDatabase,
-  { first, resumable }: { first?: Scene; resumable: boolean },
+  { first, resumable, instance }: { first?: Scene; resumable: boolean; instance: string },
 ): Promise<Scene> {
   const bus = new LossyBus()
   const bot = scriptedHandler("scripted", { resumable })
@@ -179,7 +182,6 @@ async function open(
     bus.others.push(first.bus)
     first.bus.others.push(bus)
   }
-  const instance = first ? "ins_second" : "ins_first"
   const manager = new ChatManager({
     ...{ db, bus, clock, config, registry, writer: new Writer(db, clock), log: silentLog, instance },
     graphsOf: (turn) => openGraphCheckpoints(db, turn),

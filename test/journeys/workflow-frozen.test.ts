@@ -4,6 +4,7 @@ import { appendFileSync } from "node:fs"
 import { join } from "node:path"
 import { FakeClock } from "../support/clock.ts"
 import { effectsIn } from "../support/graphs/effects.ts"
+import { aLeaseLater } from "../support/lease-clock.ts"
 import { temporaryFolder } from "../support/process.ts"
 import { startTestServer } from "../support/server.ts"
 import { noSqld, startSqld } from "../support/sqld.ts"
@@ -25,7 +26,9 @@ test.skipIf(noSqld !== null)(
     await phone.say("go", "m1")
     await until(() => effectsIn(file).includes("begun"), "the frozen one at work")
 
-    await using other = await startTestServer({ env, flows, clock: new FakeClock(start + 16_000) })
+    const clock = new FakeClock(start + 16_000)
+    await using other = await startTestServer({ env, flows, clock })
+    await aLeaseLater(clock, sqld.url)
     const laptop = await other.connect({ chat: "c1" })
     await laptop.join({ cursor: 0 })
     await laptop.seen(3)

@@ -15,10 +15,10 @@ import {
   snapshotOf,
   wasEdited,
 } from "../../src/store/events.ts"
-import { heldAmong, heldTurns, renewLease } from "../../src/store/instances.ts"
+import { dropOwnLeases, renewLease, turnsOf } from "../../src/store/instances.ts"
 import { deletableMessages, moveLifecycles, sessionByName } from "../../src/store/session-changes.ts"
 import { takeOver, takeStranded } from "../../src/store/take-over.ts"
-import { checkpointStatement, turnById } from "../../src/store/turns.ts"
+import { checkpointStatement, releaseTurns, turnById } from "../../src/store/turns.ts"
 import { openTestDatabase, planOf, watched } from "../support/database.ts"
 import { appendOf, endOf, openChat, questionOf } from "./appends.ts"
 
@@ -127,7 +127,7 @@ const verbs: Record<string, (db: Parameters<typeof loadChat>[0]) => Promise<unkn
   deletableMessages: (db) => deletableMessages(db, "s", ["m", "n"]),
   turnById: (db) => turnById(db, "t"),
   renewLease: (db) => renewLease(db, "i", 1),
-  heldAmong: (db) => heldAmong(db, "i", ["t", "u"]),
+  releaseTurns: (db) => releaseTurns(db, [{ id: "t", generation: 1 }]),
 }
 
 for (const [name, act] of Object.entries(verbs)) {
@@ -177,10 +177,10 @@ test("recovery looks at turns that are open, not at all there ever were", async 
   await using files = await openTestDatabase()
   const db = watched(files)
   const request = { instance: "i", now: 1 }
-  await takeOver(db, { ...request, all: true })
-  await takeOver(db, { ...request, all: false })
-  await takeStranded(db, { ...request, all: false })
-  await heldTurns(db, { instance: "i", before: "2026", after: undefined, limit: 200 })
+  for (const from of ["gone", "others", "nobody"] as const) await takeOver(db, { ...request, from })
+  await takeStranded(db, { ...request, from: "others" })
+  await dropOwnLeases(db, "i")
+  await turnsOf(db, "i")
   const ofTurns = [...db.single, ...db.batches.flat()].filter((sql) => !sql.startsWith('delete from "instances"'))
   for (const sql of ofTurns) {
     const plan = (await planOf(db, sql)).replaceAll("SCAN holders", "")

@@ -107,7 +107,7 @@ describe.skipIf(noSqld !== null)(here, () => {
     const chat = await openChat(it.db)
     const question = questionOf(chat)
     await new Writer(it.db, systemClock).append(question)
-    const request = { now: 20_000, all: false }
+    const request = { now: 20_000, from: "gone" as const }
     for (const instance of ["ins_a", "ins_b"]) await renewLease(it.db, instance, 35_000)
     const taken = await Promise.all([
       takeOver(it.db, { ...request, instance: "ins_a" }),

@@ -1,18 +1,16 @@
 // Instances and what they run, for every kind of database: who lives, who is gone, and to whom a turn goes.
 import { describe, expect, test } from "bun:test"
-import { timestamp } from "../../src/clock.ts"
-import { newId } from "../../src/ids.ts"
 import type { Session } from "../../src/protocol/session.ts"
 import type { Database } from "../../src/store/database.ts"
-import { heldAmong, heldTurns, renewLease } from "../../src/store/instances.ts"
+import { dropOwnLeases, renewLease, turnsOf } from "../../src/store/instances.ts"
 import { type TakeOver, takeOver, takeStranded } from "../../src/store/take-over.ts"
-import { letGo, turnById } from "../../src/store/turns.ts"
+import { releaseTurns, turnById } from "../../src/store/turns.ts"
 import { everything } from "../support/database.ts"
 import type { Opened } from "./append-property.ts"
 import { appendOf, endOf, time, working } from "./appends.ts"
 
 const now = Date.parse(time)
-const request: TakeOver = { instance: "ins_new", now, all: false }
+const request: TakeOver = { instance: "ins_new", now, from: "gone" }
 
 /** An instance whose lease is over then. */
 async function living(db: Database, instance: string, until = now) {
@@ -43,15 +41,26 @@ export function registerInstanceVerbs(kind: string, open: () => Promise<Opened>)
       expect(await takeOver(it.db, request)).toEqual([])
     })
 
-    test("[promise 5] takeOver of all takes every running turn of others, and leaves its own", async () => {
+    test("[promise 5] the only instance of a database takes every running turn of others, and leaves its own", async () => {
       await using it = await open()
       await living(it.db, "ins_a", now + 60_000)
       const [one, other] = [await working(it.db, "ins_a"), await working(it.db, "ins_b", 0, now + 60_000)]
       const given = await working(it.db, "ins_a")
-      await letGo(it.db, { ...given.turn, generation: 1 })
+      await releaseTurns(it.db, [{ id: given.turn.id, generation: 1 }])
       await working(it.db, "ins_new")
-      expect(ids(await takeOver(it.db, { ...request, all: true }))).toEqual(ids([one.turn, other.turn, given.turn]))
-      expect(await renewLease(it.db, "ins_a", now)).toBe(false)
+      expect(ids(await takeOver(it.db, { ...request, from: "others" }))).toEqual(
+        ids([one.turn, other.turn, given.turn]),
+      )
+      expect((await everything(it.db)).instances).toEqual([])
+    })
+
+    test("who cannot be sure that others had the time to renew their leases takes only what nobody has", async () => {
+      await using it = await open()
+      await living(it.db, "ins_dead", now - 1)
+      const [, given] = [await working(it.db, "ins_dead"), await working(it.db, "ins_dead")]
+      await releaseTurns(it.db, [{ id: given.turn.id, generation: 1 }])
+      expect(ids(await takeOver(it.db, { ...request, from: "nobody" }))).toEqual([given.turn.id])
+      expect((await everything(it.db)).instances).toMatchObject([{ id: "ins_dead" }])
     })
 
     test("a deposed instance writes nothing: its generation is over", async () => {
@@ -76,26 +85,24 @@ export function registerInstanceVerbs(kind: string, open: () => Promise<Opened>)
       for (const row of taken.flat()) expect(row.generation).toBe(2)
     })
 
-    test("[promise 5] an instance learns that it counted as gone, whatever its clock says, and what it still holds", async () => {
+    test("[promise 5] turnsOf tells of each turn that an instance has, and under which generation", async () => {
       await using it = await open()
-      const [lost, kept] = [await working(it.db, "ins_slow"), await working(it.db, "ins_slow", 0, now + 1)]
-      expect(await renewLease(it.db, "ins_slow", now)).toBe(false)
-      expect(await renewLease(it.db, "ins_slow", now)).toBe(true)
-      // The clock of the other one goes ahead.
-      expect(ids(await takeOver(it.db, { ...request, now: now + 1 }))).toEqual([lost.turn.id])
-      expect(await renewLease(it.db, "ins_slow", now + 15_000)).toBe(false)
-      const asked = [lost.turn.id, kept.turn.id, newId("turn")]
-      expect(await heldAmong(it.db, "ins_slow", asked)).toEqual(new Set([kept.turn.id]))
-      expect(await takeOver(it.db, { ...request, now: now + 15_000 })).toEqual([])
+      const mine = [await working(it.db, "ins_new", 1), await working(it.db, "ins_new")]
+      const ended = await working(it.db, "ins_new")
+      await ended.writer.append(endOf(ended.chat, ended.turn))
+      const lost = await working(it.db, "ins_other")
+      const [one, other] = mine.map(({ turn }) => turn.id)
+      expect(await turnsOf(it.db, "ins_new")).toEqual(new Map([one, other].map((id) => [id ?? "", 1])))
+      await living(it.db, "ins_new")
+      await takeOver(it.db, request)
+      expect((await turnsOf(it.db, "ins_new")).get(lost.turn.id)).toBe(2)
+      expect(await turnsOf(it.db, "ins_other")).toEqual(new Map())
     })
 
-    test("a renewal that was long on its way takes nothing back", async () => {
+    test("an instance takes nothing from itself, though somebody whose clock goes ahead has ended its lease", async () => {
       await using it = await open()
-      const { turn } = await working(it.db, "ins_alive")
-      await living(it.db, "ins_alive", now + 15_000)
-      await living(it.db, "ins_alive", now - 5000)
+      await working(it.db, "ins_new")
       expect(await takeOver(it.db, request)).toEqual([])
-      expect(await takeOver(it.db, { ...request, now: now + 15_001 })).toMatchObject([{ id: turn.id }])
     })
 
     test("those that are gone are forgotten, however many there were", async () => {
@@ -115,44 +122,27 @@ export function registerInstanceVerbs(kind: string, open: () => Promise<Opened>)
       ])
     })
 
-    test("a lease of its own that is over takes no turn from an instance that lives", async () => {
+    test("a lease of its own that is over takes no turn from an instance that lives, and is dropped", async () => {
       await using it = await open()
-      await working(it.db, "ins_back_again", 0, now - 1)
+      const mine = await working(it.db, "ins_back_again", 0, now - 1)
+      const other = await working(it.db, "ins_of_an_older_version", 0, now)
       await living(it.db, "ins_back_again")
       expect(await takeOver(it.db, request)).toEqual([])
+      await dropOwnLeases(it.db, "ins_back_again")
+      expect(await turnById(it.db, mine.turn.id)).toMatchObject({ lease_expires_at: null })
+      expect(await turnById(it.db, other.turn.id)).toMatchObject({ lease_expires_at: now })
     })
 
     test("what an instance lets go of is taken at once, though it lives, and no longer its own", async () => {
       await using it = await open()
       const { turn } = await working(it.db, "ins_leaving", 0, now + 15_000)
+      const stays = await working(it.db, "ins_leaving")
       await living(it.db, "ins_leaving", now + 15_000)
-      await letGo(it.db, { id: turn.id, generation: 2 })
+      await releaseTurns(it.db, [{ id: turn.id, generation: 2 }])
       expect(await takeOver(it.db, request)).toEqual([])
-      await letGo(it.db, { id: turn.id, generation: 1 })
-      expect(await heldAmong(it.db, "ins_leaving", [turn.id])).toEqual(new Set())
+      await releaseTurns(it.db, [{ id: turn.id, generation: 1 }])
+      expect(await turnsOf(it.db, "ins_leaving")).toEqual(new Map([[stays.turn.id, 1]]))
       expect(await takeOver(it.db, request)).toMatchObject([{ id: turn.id, generation: 2, instance: "ins_new" }])
-    })
-
-    test("heldTurns tells of the turns that an instance holds for so long, page by page", async () => {
-      await using it = await open()
-      // All of them in one millisecond.
-      const mine = [
-        await working(it.db, "ins_new", 1),
-        await working(it.db, "ins_new"),
-        await working(it.db, "ins_new"),
-      ]
-      const ended = await working(it.db, "ins_new")
-      await ended.writer.append(endOf(ended.chat, ended.turn))
-      await working(it.db, "ins_other")
-      const query = { instance: "ins_new", after: undefined, limit: 2 }
-      expect(await heldTurns(it.db, { ...query, before: time })).toEqual([])
-      const before = timestamp(now + 1)
-      const first = await heldTurns(it.db, { ...query, before })
-      const second = await heldTurns(it.db, { ...query, before, after: first.at(-1) })
-      expect([first.length, second.length]).toEqual([2, 1])
-      expect(ids([...first, ...second])).toEqual(ids(mine.map(({ turn }) => turn)))
-      expect(first[0]).toMatchObject({ generation: 1, start_time: time })
-      expect(await heldTurns(it.db, { ...query, before, after: second.at(-1) })).toEqual([])
     })
 
     test("takeStranded takes the first in line of chats where nobody runs, each once", async () => {

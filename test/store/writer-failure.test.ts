@@ -7,7 +7,7 @@ import { ChatError } from "../../src/errors.ts"
 import { migrateDatabase, openDatabase } from "../../src/store/database.ts"
 import { loadChat } from "../../src/store/events.ts"
 import { insertSessions } from "../../src/store/session-changes.ts"
-import { letGo } from "../../src/store/turns.ts"
+import { releaseTurns } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
 import { everything, openTestDatabase } from "../support/database.ts"
 import { lockFile } from "../support/file-lock.ts"
@@ -59,7 +59,7 @@ test("a single statement that met the lock does not spoil the commits after it (
   await using lock = await lockFile(db.label)
   const outcomes = await Promise.allSettled([
     insertSessions(db, [{ ...chat, id: "ses_other", chat_id: "other" }]),
-    letGo(db, { id: "trn_1", generation: 1 }),
+    releaseTurns(db, [{ id: "trn_1", generation: 1 }]),
     loadChat(db, chat.id),
   ])
   expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"])
