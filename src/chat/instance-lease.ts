@@ -6,6 +6,8 @@ import { dropOwnLeases, renewLease } from "../store/instances.ts"
 /** Milliseconds. */
 export const leaseFor = 15_000
 export const renewEvery = 5_000
+/** By then a turn is committed, or known not to be. */
+export const commitWithin = 30_000
 
 /** How a turn is written down that this instance is about to run. */
 export interface Lease {
@@ -23,10 +25,10 @@ interface LeaseDeps {
 export class InstanceLease {
   readonly #deps: LeaseDeps
   #until = 0
-  /** Since when each renewal has worked. */
+  /** Since when the lease has been kept. */
   #since: number | null = null
-  /** Turns have been given a lease of their own. */
-  #own = false
+  /** When a turn was last given a lease of its own. */
+  #own = Number.NEGATIVE_INFINITY
 
   constructor(deps: LeaseDeps) {
     this.#deps = deps
@@ -37,7 +39,7 @@ export class InstanceLease {
     const { clock, instance } = this.#deps
     const now = clock.now()
     if (now < this.#until) return { instance, lease_expires_at: null }
-    this.#own = true
+    this.#own = now
     return { instance, lease_expires_at: now + leaseFor }
   }
 
@@ -49,6 +51,8 @@ export class InstanceLease {
   async renew(): Promise<void> {
     const { db, clock, instance } = this.#deps
     const began = clock.now()
+    // Frozen, perhaps all of them at once; or the one before has not been answered yet.
+    if (began >= this.#until) this.#since = null
     try {
       await renewLease(db, instance, began + leaseFor)
     } catch (error) {
@@ -56,9 +60,7 @@ export class InstanceLease {
       throw error
     }
     this.#until = began + leaseFor
-    this.#since ??= began
-    if (!this.#own) return
-    await dropOwnLeases(db, instance)
-    this.#own = false
+    this.#since ??= clock.now()
+    if (began - this.#own <= commitWithin) await dropOwnLeases(db, instance)
   }
 }

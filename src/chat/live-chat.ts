@@ -96,6 +96,8 @@ export class LiveChat {
 
   /** A turn begins to run here. Its stop may have been asked for since the commit that took it. */
   begin(running: Running): void {
+    // Somebody else has ended it meanwhile, or this one is a later run of it.
+    this.running?.stop("deposed")
     this.running = running
     if (this.talk.stops.has(running.turn_id)) running.stop("stopped")
   }

@@ -4,7 +4,7 @@ import type { Cancel } from "../clock.ts"
 import { turnsOf } from "../store/instances.ts"
 import type { TurnRow } from "../store/schema.ts"
 import { type TakeOver, takeOver, takeStranded } from "../store/take-over.ts"
-import { releaseTurns } from "../store/turns.ts"
+import { type Held, releaseTurns, turnById } from "../store/turns.ts"
 import { draftOf, heldTurn } from "./held-turn.ts"
 import { InstanceLease, type Lease, renewEvery } from "./instance-lease.ts"
 import type { LiveChat } from "./live-chat.ts"
@@ -18,8 +18,8 @@ import { untilStored } from "./until-stored.ts"
 export interface RecoveryDeps extends TurnDeps {
   readonly chats: LiveChats
   readonly max_turn_attempts: number
-  /** It runs here under this generation, or is about to. */
-  holds(turn_id: string, generation: number): boolean
+  /** It runs here, or is about to. */
+  holds(turn_id: string): boolean
   /** Runs a turn of ours, and after it those in line. */
   start(chat: LiveChat, turn: HeldTurn): void
   /** Runs the one that was taken in the commit that ended another, if any. */
@@ -34,6 +34,8 @@ export class Recovery {
   /** Taken from others, and about to run. */
   readonly #taken = new Set<string>()
   readonly #strays = new Strays()
+  /** Of ours, whose run broke. */
+  readonly #broken = new Set<string>()
   #renewing: Cancel | null = null
   #takes = true
 
@@ -54,6 +56,11 @@ export class Recovery {
     await Promise.all(await this.#take(this.#deps.db.kind === "file" ? "others" : "nobody"))
   }
 
+  /** The turn has not ended, and is not to be begun again under the same generation. */
+  broke(turn_id: string): void {
+    this.#broken.add(turn_id)
+  }
+
   /** From now on the lease is kept, and nothing more is taken over. */
   drain(): void {
     this.#takes = false
@@ -69,29 +76,39 @@ export class Recovery {
     try {
       await this.#lease.renew()
       const from = db.kind === "file" || this.#lease.steady ? "gone" : "nobody"
-      // A drain waits for it: what is taken in this moment is put back.
-      if (this.#takes) await expect(this.#take(from))
+      // Before it is compared: what was taken is known by then. A drain waits for it: what is taken in this moment is put back.
+      const taking = this.#takes ? expect(this.#take(from)) : undefined
+      await taking?.catch((error: unknown) => log.warn({ err: error }, "nothing could be taken over yet"))
       await this.#compare()
     } catch (error) {
       log.warn({ err: error }, "the lease of this instance, or what it runs, could not be looked after")
     }
   }
 
-  /** Stops what others run now, and lets go of what nobody runs: it was given up, or committed long after it was sent. */
+  /** Stops what others run now, and looks after what nobody runs: it broke, or was committed long after it was sent. */
   async #compare(): Promise<void> {
-    const { db, instance, chats, clock, log, holds } = this.#deps
+    const { db, instance, chats, clock, holds } = this.#deps
     // Before the store is asked: what begins meanwhile is not in its answer and is ours all the same.
     const ran = [...chats].flatMap(({ running }) => running ?? [])
     const ours = await turnsOf(db, instance)
     for (const running of ran) if (ours.get(running.turn_id) !== running.generation) running.stop("deposed")
-    for (const [id, generation] of ours) if (holds(id, generation) || this.#taken.has(id)) ours.delete(id)
-    const strays = this.#strays.of(ours, clock.now())
-    if (strays.length === 0) return
-    await releaseTurns(db, strays)
-    log.warn(
-      { turn_ids: strays.slice(0, 10).map(({ id }) => id), count: strays.length },
-      "turns that nobody ran were let go of",
-    )
+    for (const id of this.#broken) if (!ours.has(id)) this.#broken.delete(id)
+    const unheld = ours.keys().filter((id) => !holds(id) && !this.#taken.has(id))
+    const strays = this.#strays.forLong(unheld, clock.now())
+    await this.#bringOn(strays.map((id) => ({ id, generation: ours.get(id) ?? 0 })))
+  }
+
+  async #bringOn(strays: readonly Held[]): Promise<void> {
+    const { db, log, goOn } = this.#deps
+    for (const { id } of strays) log.warn({ turn_id: id }, "nobody runs this turn; it is looked after now")
+    // In the first generation and not broken: nobody has begun it yet.
+    const isNew = ({ id, generation }: Held) => generation === 1 && !this.#broken.has(id)
+    for (const { id } of strays.filter(isNew)) {
+      const row = await turnById(db, id)
+      if (row) void this.#each(row, (chat) => goOn(chat, id))
+    }
+    const others = strays.filter((stray) => !isNew(stray))
+    if (others.length > 0) await releaseTurns(db, others)
   }
 
   /** Resolves when they are taken, with what becomes of each. */

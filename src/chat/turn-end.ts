@@ -100,7 +100,7 @@ async function storeEnd(
   return untilStored(deps, log, "what came of the turn", async () => {
     const row = await turnById(deps.db, turn.id)
     if (row?.generation !== turn.generation) {
-      log.warn({}, "the turn was taken over by another instance")
+      log.warn({}, "the turn was taken over meanwhile")
       return undefined
     }
     await chat.fill()

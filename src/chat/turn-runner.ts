@@ -4,7 +4,7 @@ import type { OpenTurn } from "../protocol/turn.ts"
 import { turnById } from "../store/turns.ts"
 import type { CommandEffect } from "./commands.ts"
 import { heldTurn } from "./held-turn.ts"
-import { type Lease, leaseFor } from "./instance-lease.ts"
+import type { Lease } from "./instance-lease.ts"
 import type { LiveChat } from "./live-chat.ts"
 import type { LiveChats } from "./live-chats.ts"
 import type { ManagerDeps } from "./manager-deps.ts"
@@ -17,6 +17,8 @@ import { untilStored } from "./until-stored.ts"
 
 /** How long a shutdown waits for the store, in milliseconds. */
 const storeWithin = 5_000
+/** How long the store is asked what came of a question, in milliseconds. */
+const lookFor = 15_000
 
 export interface TurnRunnerDeps extends ManagerDeps {
   readonly emitter: TurnDeps["emitter"]
@@ -54,7 +56,7 @@ export class TurnRunner {
       ...this.#turnDeps,
       chats: deps.chats,
       max_turn_attempts: config.chat.max_turn_attempts,
-      holds: (turn_id, generation) => (this.#held.get(turn_id) ?? 0) >= generation || this.#called.has(turn_id),
+      holds: (turn_id) => this.#held.has(turn_id) || this.#called.has(turn_id),
       start: (chat, turn) => this.start(chat, turn),
       goOn: async (chat, taken) => {
         const next = await this.#next(chat, taken)
@@ -83,13 +85,14 @@ export class TurnRunner {
 
   /**
    * The store was asked to keep a new turn of this instance and did not answer: if it is there after all, it is run, as the
-   * one who asked will learn when asking again (P3.3). One that is committed later than this looks for it is taken over.
+   * one who asked will learn when asking again (P3.3). One that is committed after this has looked is found by its instance's
+   * comparison (recovery.ts).
    */
   adopt(chat: LiveChat, turn_id: string): void {
     const { chats, log, clock } = this.#deps
     chats.hold(chat)
     const tooLate = new AbortController()
-    const cancel = clock.after(leaseFor, () => tooLate.abort())
+    const cancel = clock.after(lookFor, () => tooLate.abort())
     const work = this.#callUp(turn_id, async () => {
       const turn = await this.#ours(chat, turn_id, AbortSignal.any([tooLate.signal, this.#closing.signal]))
       if (!turn) return
@@ -170,6 +173,9 @@ export class TurnRunner {
       const ended = runTurn(this.#turnDeps, chat, turn)
       if (this.#over) chat.running?.stop("drained")
       return await ended
+    } catch (error) {
+      this.#recovery.broke(id)
+      throw error
     } finally {
       if (this.#held.get(id) === generation) this.#held.delete(id)
     }

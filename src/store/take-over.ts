@@ -59,7 +59,10 @@ export async function takeOver(db: Database, request: TakeOver): Promise<TurnRow
  * Takes the first in line of chats where nobody runs a turn: its instance left it behind when it shut down. There is no other
  * way to come to this, since the next in line is taken in the commit that ends the one before.
  */
-export async function takeStranded(db: Database, { instance, now }: TakeOver): Promise<TurnRow[]> {
+export async function takeStranded(
+  db: Database,
+  { instance, now }: Pick<TakeOver, "instance" | "now">,
+): Promise<TurnRow[]> {
   const take = db.orm
     .update(turns)
     .set({

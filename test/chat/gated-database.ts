@@ -1,5 +1,6 @@
 // A real database whose statements wait, or fail, when the test says so.
 import type { Client, InStatement } from "@libsql/client"
+import { LibsqlError } from "@libsql/core/api"
 import type { Database } from "../../src/store/database.ts"
 import { withStoreErrors } from "../../src/store/faults.ts"
 import { ormOf } from "../../src/store/orm.ts"
@@ -14,6 +15,10 @@ export interface GatedDatabase extends Database {
   waiting(count?: number): Promise<void>
   /** The next statement or batch that matches is executed, and its answer is lost. */
   loseAnswer(pattern: RegExp): void
+  /** Statements and batches that match are refused, as only by a fault of the service, until nothing is to match any more. */
+  refuse(pattern: RegExp | null): void
+  /** How many were. */
+  readonly refusals: number
   /** Everything fails from now on, as if the store were out of reach. */
   cut(): void
   mend(): void
@@ -23,6 +28,8 @@ export function gated(db: Database): GatedDatabase {
   let gate: { pattern: RegExp; where: "before" | "after" } | null = null
   let away = false
   let lost: RegExp | null = null
+  let refused: RegExp | null = null
+  let refusals = 0
   const held: (() => void)[] = []
 
   async function pass(given: unknown, where: "before" | "after"): Promise<void> {
@@ -30,6 +37,10 @@ export function gated(db: Database): GatedDatabase {
     const statements = (Array.isArray(given) ? given : [given]) as InStatement[]
     const matches = (pattern: RegExp) =>
       statements.some((statement) => pattern.test(typeof statement === "string" ? statement : statement.sql))
+    if (refused && matches(refused)) {
+      refusals += 1
+      throw new LibsqlError("no such row may be", "SQLITE_CONSTRAINT_CHECK")
+    }
     if (gate?.where === where && matches(gate.pattern)) await new Promise<void>((resolve) => held.push(resolve))
     if (where === "after" && lost && matches(lost)) {
       lost = null
@@ -63,6 +74,12 @@ export function gated(db: Database): GatedDatabase {
     waiting: (count = 1) => until(() => held.length >= count, `${count} statements at the gate`),
     loseAnswer(pattern) {
       lost = pattern
+    },
+    refuse(pattern) {
+      refused = pattern
+    },
+    get refusals() {
+      return refusals
     },
     cut() {
       away = true

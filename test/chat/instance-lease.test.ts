@@ -7,7 +7,7 @@ import { renewLease } from "../../src/store/instances.ts"
 import { takeOver } from "../../src/store/take-over.ts"
 import { releaseTurns, turnById } from "../../src/store/turns.ts"
 import { Writer } from "../../src/store/writer.ts"
-import { openChat, questionOf, working } from "../store/appends.ts"
+import { endOf, openChat, questionOf, working } from "../store/appends.ts"
 import { FakeClock, turnOfTheLoop } from "../support/clock.ts"
 import { everything, openTestDatabase } from "../support/database.ts"
 import { until } from "../support/until.ts"
@@ -49,12 +49,27 @@ test("a turn needs no lease of its own while its instance has one", async () => 
   expect(it.lease.ofTurn().lease_expires_at).toBe(now + 2 * leaseFor)
 })
 
+test("a lease lasts from when it was asked for, however late the store answers", async () => {
+  await using it = await leaseScene()
+  it.db.shut(/"instances"/, "after")
+  const renewed = it.lease.renew()
+  await it.db.waiting(1)
+  await it.clock.advance(leaseFor)
+  it.db.open()
+  await renewed
+  expect(it.lease.ofTurn().lease_expires_at).toBe(it.clock.now() + leaseFor)
+})
+
 test("a lease of its own is dropped when the instance has one again, so that no older version takes the turn", async () => {
   await using it = await leaseScene()
-  const { turn } = await working(it.db, "ins_here", 0, it.lease.ofTurn().lease_expires_at)
+  const { lease_expires_at } = it.lease.ofTurn()
+  await it.lease.renew()
+  // It was long on its way.
+  const { turn } = await working(it.db, "ins_here", 0, lease_expires_at)
   it.db.loseAnswer(/update "turns"/)
   expect(ChatError.within(await it.lease.renew().catch((error: unknown) => error))?.code).toBe("store_unavailable")
   await it.db.orm.run("update turns set lease_expires_at = 1")
+  await it.clock.advance(renewEvery)
   await it.lease.renew()
   expect(await turnById(it.db, turn.id)).toMatchObject({ instance: "ins_here", lease_expires_at: null })
 })
@@ -76,6 +91,28 @@ test("an instance is steady when it has renewed its lease for as long as a lease
   it.db.mend()
   expect(await steady(3)).toBe(false)
   expect(await steady(1)).toBe(true)
+})
+
+test("an instance whose renewal was answered after the lease was over is not steady, nor is one that was frozen", async () => {
+  await using it = await leaseScene()
+  for (let renewal = 0; renewal < 4; renewal++) {
+    await it.lease.renew()
+    await it.clock.advance(renewEvery)
+  }
+  expect(it.lease.steady).toBe(true)
+  await it.clock.advance(leaseFor)
+  await it.lease.renew()
+  expect(it.lease.steady).toBe(false)
+
+  const late = await leaseScene()
+  late.db.shut(/"instances"/, "after")
+  const renewed = late.lease.renew()
+  await late.db.waiting(1)
+  await late.clock.advance(leaseFor)
+  late.db.open()
+  await renewed
+  expect(late.lease.steady).toBe(false)
+  await late[Symbol.asyncDispose]()
 })
 
 test("while an instance lives nothing is written of a turn, however long it runs in silence", async () => {
@@ -122,6 +159,41 @@ test("[promise 5] one that was taken over before it began here is stopped as wel
   expect(two.context.signal.reason).toBe("deposed")
 })
 
+test("[promise 5] a run of an earlier generation is stopped, though the turn is still of this instance", async () => {
+  await using scene = await openScene()
+  await scene.say("tell me")
+  const run = await scene.bot.run()
+  await scene.db.orm.run("update turns set generation = 2")
+  await ticks(scene, 1)
+  expect(run.context.signal.reason).toBe("deposed")
+})
+
+test("[promise 5] a run that was lost is stopped when its chat goes on here with another turn", async () => {
+  await using scene = await openScene()
+  await scene.say("one")
+  const one = await scene.bot.run()
+  await takeAll(scene)
+  const [row] = (await turnsIn(scene)) ?? []
+  const lost = { id: String(row?.id), answer_id: String(row?.answer_id), generation: 2 }
+  await new Writer(scene.db, systemClock).append(endOf(scene.session, lost))
+  await scene.say("two")
+  const two = await scene.bot.run()
+  expect([one, two].map(({ context }) => context.signal.reason)).toEqual(["deposed", undefined])
+})
+
+test("[promise 5] what others have is stopped also while nothing can be taken over", async () => {
+  await using a = await openScene()
+  const way = gated(a.db)
+  await using b = await openBeside(a, { db: way })
+  await a.manager.drain(0)
+  await b.say("tell me")
+  const run = await b.bot.run()
+  await takeAll(a)
+  way.loseAnswer(/not exists \(select 1/)
+  await ticks(a, 1)
+  expect(run.context.signal.reason).toBe("deposed")
+})
+
 test("[promise 5] what was taken over and comes back here is run once: the earlier run is stopped first", async () => {
   for (const resumable of [false, true]) {
     await using scene = await openScene({}, { resumable })
@@ -157,12 +229,28 @@ test("after a time without a store nobody is taken for dead before everybody had
   expect([b.bot.runs, c.bot.runs]).toEqual([0, 0])
 })
 
+test("nor is anybody when all of them were frozen", async () => {
+  await using a = await openScene()
+  await using b = await openBeside(a)
+  await using c = await openBeside(a, { instance: "ins_third" })
+  await a.manager.drain(0)
+  await c.say("tell me")
+  const run = await c.bot.run()
+  await ticks(a, 6)
+  a.clock.pass(60_000)
+  await ticks(a, 6)
+  expect(run.context.signal.aborted).toBe(false)
+  run.done()
+  await c.published("end")
+  expect(b.bot.runs).toBe(0)
+})
+
 test("nor is one that takes longer for it than others", async () => {
   await using a = await openScene()
   const way = gated(a.db)
   await using b = await openBeside(a, { db: way })
   await using c = await openBeside(a, { instance: "ins_third" })
-  // It takes a file for its own.
+  // The first one has a file, and would take it that nobody else lives.
   await a.manager.drain(0)
   await b.say("tell me")
   const run = await b.bot.run()
@@ -181,8 +269,8 @@ test("nor is one that takes longer for it than others", async () => {
   expect(c.bot.runs).toBe(0)
 })
 
-test("[promise 5] what the store has as ours and nobody runs is let go of after a while, and run", async () => {
-  await using scene = await openScene({}, { resumable: true })
+test("[promise 5] what was committed long after it was sent is begun after a while, whatever the bot can do", async () => {
+  await using scene = await openScene()
   const writer = new Writer(scene.db, systemClock)
   const chats = await Promise.all(Array.from({ length: 50 }, () => openChat(scene.db)))
   const questions = chats.map((chat) => {
@@ -192,25 +280,65 @@ test("[promise 5] what the store has as ours and nobody runs is let go of after 
   await Promise.all(questions.map((question) => writer.append(question)))
   await ticks(scene, 6)
   expect(scene.bot.runs).toBe(0)
-  await ticks(scene, 2)
+  await ticks(scene, 1)
   await until(() => scene.bot.runs === 50, "all of them")
   for (const { new_turn } of questions)
-    expect(await turnById(scene.db, new_turn.id)).toMatchObject({ state: "running", generation: 2 })
+    expect(await turnById(scene.db, new_turn.id)).toMatchObject({ state: "running", generation: 1 })
   await ticks(scene, 10)
   expect(scene.bot.runs).toBe(50)
 })
 
-test("a turn that is being taken over, or called up, is no stray, however slow the store is", async () => {
+test("[promise 5] a turn of which the answer to its take-over was lost is taken over again", async () => {
+  await using scene = await openScene()
+  const { turn } = await working(scene.db, "ins_dead")
+  scene.db.loseAnswer(/with recursive holders/)
+  await ticks(scene, 1)
+  expect(await turnById(scene.db, turn.id)).toMatchObject({ instance: "ins_first", generation: 2, state: "running" })
+  await ticks(scene, 8)
+  expect(await turnById(scene.db, turn.id)).toMatchObject({ generation: 3, state: "interrupted" })
+  expect(scene.bot.runs).toBe(0)
+})
+
+test("[promise 5] a turn whose run broke is not begun again as if it were new", async () => {
+  await using scene = await openScene()
+  const follower = await scene.join()
+  await scene.say("tell me")
+  const run = await scene.bot.run()
+  await run.say("Once")
+  await scene.clock.advance(1000)
+  scene.db.refuse(/update turns set state = j/)
+  run.done()
+  await until(() => scene.db.refusals > 0, "the end refused")
+  await turnOfTheLoop()
+  scene.db.refuse(null)
+  await ticks(scene, 9)
+  await scene.published("end")
+  expect(scene.bot.runs).toBe(1)
+  expect(follower.frames.findLast(({ type }) => type === "end")?.data).toMatchObject({ reason: "instance_lost" })
+})
+
+test("a turn that is being taken over is no stray, however slow the store is", async () => {
   await using scene = await openScene({}, { resumable: true })
   const { turn } = await working(scene.db, "ins_dead")
-  await scene.db.orm.run("update turns set instance = null")
-  scene.db.shut(/with recursive holders/, "after")
+  scene.db.shut(/^select[^;]*from "messages" where "messages"."id" in/)
   await scene.clock.advance(renewEvery)
   await scene.db.waiting(1)
   await ticks(scene, 10)
   scene.db.open()
   await scene.bot.run()
   expect(await turnById(scene.db, turn.id)).toMatchObject({ generation: 2, attempts: 2 })
+})
+
+test("an instance that shuts down takes nothing over any more", async () => {
+  await using scene = await openScene()
+  await scene.say("tell me")
+  const run = await scene.bot.run()
+  const drained = scene.manager.drain(60_000)
+  const { turn } = await working(scene.db, "ins_dead")
+  await ticks(scene, 2)
+  expect(await turnById(scene.db, turn.id)).toMatchObject({ instance: "ins_dead", generation: 1 })
+  run.done()
+  await drained
 })
 
 test("[P3.3] a question that is adopted while its chat is slow to catch up is no stray: it runs once", async () => {

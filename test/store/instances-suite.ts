@@ -141,6 +141,8 @@ export function registerInstanceVerbs(kind: string, open: () => Promise<Opened>)
       await releaseTurns(it.db, [{ id: turn.id, generation: 2 }])
       expect(await takeOver(it.db, request)).toEqual([])
       await releaseTurns(it.db, [{ id: turn.id, generation: 1 }])
+      // As older versions know it: its lease is over.
+      expect(await turnById(it.db, turn.id)).toMatchObject({ instance: null, lease_expires_at: 0 })
       expect(await turnsOf(it.db, "ins_leaving")).toEqual(new Map([[stays.turn.id, 1]]))
       expect(await takeOver(it.db, request)).toMatchObject([{ id: turn.id, generation: 2, instance: "ins_new" }])
     })

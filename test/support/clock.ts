@@ -37,6 +37,11 @@ export class FakeClock implements Clock {
     return this.#timers.size
   }
 
+  /** Time passes and nothing happens: the process was frozen, or its host. */
+  pass(ms: number): void {
+    this.#now += ms
+  }
+
   /** Moves the time and fires what is due, each at its own moment; lets input and output happen in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
