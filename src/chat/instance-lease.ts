@@ -1,4 +1,5 @@
-// The lease under which this instance runs its turns (DESIGN: section 6), one for all of them.
+// The lease under which this instance runs its turns (DESIGN: section 6), one for all of them. The only instance of a file has
+// nobody to show one to.
 import type { Clock } from "../clock.ts"
 import type { Database } from "../store/database.ts"
 import { dropOwnLeases, renewLease } from "../store/instances.ts"
@@ -36,20 +37,22 @@ export class InstanceLease {
 
   /** Where the store was away for so long that the instance counts as gone, the turn has a lease of its own. */
   ofTurn(): Lease {
-    const { clock, instance } = this.#deps
+    const { db, clock, instance } = this.#deps
     const now = clock.now()
-    if (now < this.#until) return { instance, lease_expires_at: null }
+    if (db.kind === "file" || now < this.#until) return { instance, lease_expires_at: null }
     this.#own = now
     return { instance, lease_expires_at: now + leaseFor }
   }
 
   /** Long enough for all others to have renewed theirs as well, if they live: what kept one from the store keeps others. */
   get steady(): boolean {
-    return this.#since !== null && this.#deps.clock.now() - this.#since >= leaseFor
+    const { db, clock } = this.#deps
+    return db.kind === "file" || (this.#since !== null && clock.now() - this.#since >= leaseFor)
   }
 
   async renew(): Promise<void> {
     const { db, clock, instance } = this.#deps
+    if (db.kind === "file") return
     const began = clock.now()
     // Frozen, perhaps all of them at once; or the one before has not been answered yet.
     if (began >= this.#until) this.#since = null

@@ -72,10 +72,10 @@ export class Recovery {
   }
 
   async #keep(): Promise<void> {
-    const { db, log, expect } = this.#deps
+    const { log, expect } = this.#deps
     try {
       await this.#lease.renew()
-      const from = db.kind === "file" || this.#lease.steady ? "gone" : "nobody"
+      const from = this.#lease.steady ? "gone" : "nobody"
       // Before it is compared: what was taken is known by then. A drain waits for it: what is taken in this moment is put back.
       const taking = this.#takes ? expect(this.#take(from)) : undefined
       await taking?.catch((error: unknown) => log.warn({ err: error }, "nothing could be taken over yet"))

@@ -18,7 +18,7 @@ export interface GatedDatabase extends Database {
   /** Statements and batches that match are refused, as only by a fault of the service, until nothing is to match any more. */
   refuse(pattern: RegExp | null): void
   /** How many were. */
-  readonly refusals: number
+  refusals(): number
   /** Everything fails from now on, as if the store were out of reach. */
   cut(): void
   mend(): void
@@ -78,9 +78,7 @@ export function gated(db: Database): GatedDatabase {
     refuse(pattern) {
       refused = pattern
     },
-    get refusals() {
-      return refusals
-    },
+    refusals: () => refusals,
     cut() {
       away = true
     },

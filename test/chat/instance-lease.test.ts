@@ -16,7 +16,7 @@ import { openBeside, openScene, type Scene } from "./scene.ts"
 
 async function leaseScene() {
   const files = await openTestDatabase()
-  const db = gated(files)
+  const db = { ...gated(files), kind: "server" as const }
   const clock = new FakeClock()
   const lease = new InstanceLease({ db, clock, instance: "ins_here" })
   return { db, clock, lease, [Symbol.asyncDispose]: () => files[Symbol.asyncDispose]() }
@@ -36,6 +36,16 @@ async function ticks({ clock }: Pick<Scene, "clock">, count: number): Promise<vo
 }
 
 const turnsIn = async ({ db }: Pick<Scene, "db">) => (await everything(db)).turns
+
+test("the only instance of a file has no lease, and needs none", async () => {
+  await using scene = await openScene()
+  await scene.say("tell me")
+  const run = await scene.bot.run()
+  await ticks(scene, 10)
+  expect((await everything(scene.db)).instances).toEqual([])
+  expect(await turnsIn(scene)).toMatchObject([{ instance: "ins_first", lease_expires_at: null, generation: 1 }])
+  expect(run.context.signal.aborted).toBe(false)
+})
 
 test("a turn needs no lease of its own while its instance has one", async () => {
   await using it = await leaseScene()
@@ -116,7 +126,7 @@ test("an instance whose renewal was answered after the lease was over is not ste
 })
 
 test("while an instance lives nothing is written of a turn, however long it runs in silence", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   await scene.say("tell me")
   const run = await scene.bot.run()
   const before = await turnsIn(scene)
@@ -128,7 +138,7 @@ test("while an instance lives nothing is written of a turn, however long it runs
 })
 
 test("[promise 5] an instance that was frozen stops what another one has taken over, and says nothing more of it", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   await scene.say("tell me")
   const run = await scene.bot.run()
   await takeAll(scene)
@@ -144,7 +154,7 @@ test("[promise 5] an instance that was frozen stops what another one has taken o
 })
 
 test("[promise 5] one that was taken over before it began here is stopped as well", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   await scene.say("one")
   const one = await scene.bot.run()
   await scene.say("two")
@@ -160,7 +170,7 @@ test("[promise 5] one that was taken over before it began here is stopped as wel
 })
 
 test("[promise 5] a run of an earlier generation is stopped, though the turn is still of this instance", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   await scene.say("tell me")
   const run = await scene.bot.run()
   await scene.db.orm.run("update turns set generation = 2")
@@ -169,7 +179,7 @@ test("[promise 5] a run of an earlier generation is stopped, though the turn is 
 })
 
 test("[promise 5] a run that was lost is stopped when its chat goes on here with another turn", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   await scene.say("one")
   const one = await scene.bot.run()
   await takeAll(scene)
@@ -182,10 +192,9 @@ test("[promise 5] a run that was lost is stopped when its chat goes on here with
 })
 
 test("[promise 5] what others have is stopped also while nothing can be taken over", async () => {
-  await using a = await openScene()
+  await using a = await openScene({}, { kind: "server" })
   const way = gated(a.db)
   await using b = await openBeside(a, { db: way })
-  await a.manager.drain(0)
   await b.say("tell me")
   const run = await b.bot.run()
   await takeAll(a)
@@ -196,7 +205,7 @@ test("[promise 5] what others have is stopped also while nothing can be taken ov
 
 test("[promise 5] what was taken over and comes back here is run once: the earlier run is stopped first", async () => {
   for (const resumable of [false, true]) {
-    await using scene = await openScene({}, { resumable })
+    await using scene = await openScene({}, { resumable, kind: "server" })
     await scene.say("tell me")
     const first = await scene.bot.run()
     const [turn] = (await turnsIn(scene)) ?? []
@@ -212,7 +221,7 @@ test("[promise 5] what was taken over and comes back here is run once: the earli
 })
 
 test("after a time without a store nobody is taken for dead before everybody had time to come back", async () => {
-  await using a = await openScene()
+  await using a = await openScene({}, { kind: "server" })
   await using b = await openBeside(a)
   await a.say("tell me")
   const run = await a.bot.run()
@@ -230,10 +239,9 @@ test("after a time without a store nobody is taken for dead before everybody had
 })
 
 test("nor is anybody when all of them were frozen", async () => {
-  await using a = await openScene()
+  await using a = await openScene({}, { kind: "server" })
   await using b = await openBeside(a)
   await using c = await openBeside(a, { instance: "ins_third" })
-  await a.manager.drain(0)
   await c.say("tell me")
   const run = await c.bot.run()
   await ticks(a, 6)
@@ -246,12 +254,10 @@ test("nor is anybody when all of them were frozen", async () => {
 })
 
 test("nor is one that takes longer for it than others", async () => {
-  await using a = await openScene()
+  await using a = await openScene({}, { kind: "server" })
   const way = gated(a.db)
   await using b = await openBeside(a, { db: way })
   await using c = await openBeside(a, { instance: "ins_third" })
-  // The first one has a file, and would take it that nobody else lives.
-  await a.manager.drain(0)
   await b.say("tell me")
   const run = await b.bot.run()
   await ticks(a, 4)
@@ -270,7 +276,7 @@ test("nor is one that takes longer for it than others", async () => {
 })
 
 test("[promise 5] what was committed long after it was sent is begun after a while, whatever the bot can do", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   const writer = new Writer(scene.db, systemClock)
   const chats = await Promise.all(Array.from({ length: 50 }, () => openChat(scene.db)))
   const questions = chats.map((chat) => {
@@ -289,10 +295,10 @@ test("[promise 5] what was committed long after it was sent is begun after a whi
 })
 
 test("[promise 5] a turn of which the answer to its take-over was lost is taken over again", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   const { turn } = await working(scene.db, "ins_dead")
   scene.db.loseAnswer(/with recursive holders/)
-  await ticks(scene, 1)
+  await ticks(scene, 3)
   expect(await turnById(scene.db, turn.id)).toMatchObject({ instance: "ins_first", generation: 2, state: "running" })
   await ticks(scene, 8)
   expect(await turnById(scene.db, turn.id)).toMatchObject({ generation: 3, state: "interrupted" })
@@ -300,7 +306,7 @@ test("[promise 5] a turn of which the answer to its take-over was lost is taken 
 })
 
 test("[promise 5] a turn whose run broke is not begun again as if it were new", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   const follower = await scene.join()
   await scene.say("tell me")
   const run = await scene.bot.run()
@@ -308,7 +314,7 @@ test("[promise 5] a turn whose run broke is not begun again as if it were new", 
   await scene.clock.advance(1000)
   scene.db.refuse(/update turns set state = j/)
   run.done()
-  await until(() => scene.db.refusals > 0, "the end refused")
+  await until(() => scene.db.refusals() > 0, "the end refused")
   await turnOfTheLoop()
   scene.db.refuse(null)
   await ticks(scene, 9)
@@ -318,10 +324,10 @@ test("[promise 5] a turn whose run broke is not begun again as if it were new", 
 })
 
 test("a turn that is being taken over is no stray, however slow the store is", async () => {
-  await using scene = await openScene({}, { resumable: true })
+  await using scene = await openScene({}, { resumable: true, kind: "server" })
   const { turn } = await working(scene.db, "ins_dead")
   scene.db.shut(/^select[^;]*from "messages" where "messages"."id" in/)
-  await scene.clock.advance(renewEvery)
+  await ticks(scene, 3)
   await scene.db.waiting(1)
   await ticks(scene, 10)
   scene.db.open()
@@ -330,19 +336,19 @@ test("a turn that is being taken over is no stray, however slow the store is", a
 })
 
 test("an instance that shuts down takes nothing over any more", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   await scene.say("tell me")
   const run = await scene.bot.run()
   const drained = scene.manager.drain(60_000)
   const { turn } = await working(scene.db, "ins_dead")
-  await ticks(scene, 2)
+  await ticks(scene, 6)
   expect(await turnById(scene.db, turn.id)).toMatchObject({ instance: "ins_dead", generation: 1 })
   run.done()
   await drained
 })
 
 test("[P3.3] a question that is adopted while its chat is slow to catch up is no stray: it runs once", async () => {
-  await using scene = await openScene()
+  await using scene = await openScene({}, { kind: "server" })
   await scene.join()
   scene.db.loseAnswer(/insert into turns/)
   scene.db.shut(/^select[^;]*from "events"/)
@@ -360,7 +366,7 @@ test("[P3.3] a question that is adopted while its chat is slow to catch up is no
 })
 
 test("an instance keeps its lease while what it took over at its start takes its time", async () => {
-  await using first = await openScene()
+  await using first = await openScene({}, { kind: "server" })
   await working(first.db, "ins_dead")
   await first.db.orm.run("update turns set instance = null")
   const way = gated(first.db)

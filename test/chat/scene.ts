@@ -155,9 +155,13 @@ export function openBeside(scene: Scene, { db = scene.db, instance = "ins_second
   return open({}, scene.clock, { ...db, kind: "server" }, { first: scene, resumable: scene.resumable, instance })
 }
 
-export async function openScene(env: Environment = {}, { resumable = false } = {}): Promise<Scene> {
+/** `server`: others may be beside it. */
+export async function openScene(
+  env: Environment = {},
+  { resumable = false, kind = "file" }: { resumable?: boolean; kind?: GatedDatabase["kind"] } = {},
+): Promise<Scene> {
   const real = await openTestDatabase()
-  const scene = await open(env, new FakeClock(), gated(real), { resumable, instance: "ins_first" })
+  const scene = await open(env, new FakeClock(), { ...gated(real), kind }, { resumable, instance: "ins_first" })
   return {
     ...scene,
     async [Symbol.asyncDispose]() {
