@@ -49,9 +49,9 @@ export async function runningOf(db: Database, session_id: string): Promise<TurnR
 
 /** Nobody has them from now on: another instance may run them on, at once. */
 export async function releaseTurns(db: Database, held: readonly Held[]): Promise<void> {
-  const turns_held = held.map(({ id, generation }) => ({ id, generation }))
+  const ids = held.map(({ id, generation }) => ({ id, generation }))
   // Instances of a version before 0009 know such a turn by a lease that is over. The plus: by its id.
-  await db.orm.run(sql`update turns set instance = null, lease_expires_at = 0 from json_each(${JSON.stringify(turns_held)}) j
+  await db.orm.run(sql`update turns set instance = null, lease_expires_at = 0 from json_each(${JSON.stringify(ids)}) j
 where turns.id = j.value ->> 'id' and turns.generation = j.value ->> 'generation' and +turns.state = 'running'`)
 }
 
